@@ -33,9 +33,9 @@ BESIDE = {"errors", "arguments", "files"}  # every layer may import these
 CORE = ("wire", "sim", "node", "mip6", "flow")
 """The layers whose modules are the core, but for those behind a door: a reader of the patent needs them all."""
 DOORS = (
-    "wire.captures", "wire.dhcpv6", "wire.esp", "sim.port", "node.applications", "node.tcp", "mip6.discovery",
-    "mip6.enhanced", "mip6.security", "flow.allocation", "flow.applications", "flow.learner", "flow.mobile_node",
-    "flow.policy", "flow.protocols",
+    "wire.captures", "wire.dhcpv6", "wire.esp", "sim.port", "sim.trains", "node.applications", "node.tcp",
+    "mip6.discovery", "mip6.enhanced", "mip6.security", "flow.allocation", "flow.applications", "flow.learner",
+    "flow.mobile_node", "flow.policy", "flow.protocols",
 )  # fmt: skip
 """Rooms and modules that only some worlds need. The core imports none: scenarios and applications put them in."""
 

@@ -22,7 +22,9 @@ KNOWN_DOORS: dict[str, set[str]] = {}
 """Modules of the core -> doors that they still import. The table may only shrink."""
 MOST_DEEP = 3
 OVERRIDDEN = {
-    "HomeAgent": {"_is_for_link", "advertisement", "announce", "direct_road", "find_forward", "pass_on"},
+    "HomeAgent": {
+        "_is_for_link", "advertisement", "announce", "direct_road", "find_forward", "pass_on", "plan_forward",
+    },
     "Liar": {"direct_road"},
 }
 """Names of a node of another layer that a node overrides: a home agent is a router, but where something is bound; a
@@ -55,8 +57,8 @@ WITHOUT_TESTS = {
 """Modules that have no test file of their name in the folder of their room; the list may only shrink."""
 MOST_IN_A_NAME = 90
 """Characters of `def` and the name of a test."""
-MOST_LINES = 25300
-MOST_LINES_OF_THE_CORE = 8000
+MOST_LINES = 26000
+MOST_LINES_OF_THE_CORE = 8200
 MOST_IN_A_ROOM = 12
 NO_OPENINGS = re.compile(r"\s*(what|who|that|those|where|whose)\b", re.IGNORECASE)
 HOUSE = PACKAGE.parent

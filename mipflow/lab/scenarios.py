@@ -26,6 +26,7 @@ from mipflow.node.router import AccessRouter, Router, join_routers
 from mipflow.sim.link import LINK, Link, Segment
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
+from mipflow.sim.trains.carrier import Trains
 from mipflow.wire.address import Prefix
 
 HOME, WLAN, CELLULAR = (Prefix.parse(f"2001:db8:{net}::/64") for net in ("100", "200", "300"))
@@ -55,14 +56,15 @@ Maker = Callable[..., CorrespondentNode]
 def figure2(
     seed: int = 0, links: Mapping[str, Link] | None = None, trace: Mode = "all", wire: bool = False, cns: int = 2,
     correspondents: Mapping[str, Callable[..., Any]] | None = None, home_router: bool = False,
-    ingress_filtering: bool = False, enhanced: bool = False, **more: Any,
+    ingress_filtering: bool = False, enhanced: bool = False, trains: bool = True, **more: Any,
 ) -> World:  # fmt: skip
     """Build the patent's Figure 2: mobile node, WLAN (2), cellular network (3), Internet (4), CN1 (5), CN2 (6), HA (7).
 
     seed: of every random stream; links: other links by name (see `LINKS`); trace: "all", "control" or "off"; wire:
     re-parse control packets from bytes; cns: how many correspondent nodes there are, at least the two of the patent, or
     share a replayed capture's hosts; correspondents: what they are, where not `CorrespondentNode`: {"CN2": Host} knows
-    nothing of Mobile IPv6; home_router, ingress_filtering, enhanced: see `mf.with_home_router` and the like.
+    nothing of Mobile IPv6; home_router, ingress_filtering, enhanced: see `mf.with_home_router` and the like; trains:
+    whether flows of a constant rate are computed in batches (`sim.trains`): the results are the same, and come sooner.
 
     Further keywords put features in, as the functions `mf.with_...` do: advertisements, home_agents, security (True or
     "manual"), allocate ("stateless", "dhcpv6", "request" or a function) with form, operator, policy_server, intercept,
@@ -73,6 +75,7 @@ def figure2(
     own = {
         "seed": seed, "links": links, "trace": trace, "wire": wire, "cns": cns, "correspondents": correspondents,
         "home_router": home_router, "ingress_filtering": ingress_filtering, "enhanced": enhanced,
+        "trains": trains,
     }  # fmt: skip
     settings = _check(own, more)
     like_the_second = {f"cn{number}": LINKS["cn2"] for number in range(3, cns + 1)}
@@ -81,6 +84,8 @@ def figure2(
     usual: Maker = partial(CorrespondentNode, part=EnhancedCorrespondent) if enhanced else CorrespondentNode
     makers = changed("correspondent", {f"CN{number}": usual for number in range(1, total + 1)}, correspondents)
     network = Network(seed, trace, wire)
+    if trains:
+        Trains(network)
     internet = Router(network, "Internet", 4.0, 0.0)
     ha = _home_agent(network, internet, spec, home_router)
     peers = [_correspondent(network, internet, spec, *each, total) for each in enumerate(makers.values())]
@@ -183,7 +188,8 @@ FEATURE_KEYWORDS: dict[str, tuple[object, Callable[[World, Any, Mapping[str, Any
 }
 """Keyword of `figure2` -> its value without the feature, and the function that puts the feature in; in this order."""
 _EXPECTED: dict[str, Expected] = {
-    **dict.fromkeys(("wire", "home_router", "ingress_filtering", "enhanced", "policy_server", "collision"), FLAG),
+    **dict.fromkeys(("wire", "trains", "home_router", "ingress_filtering", "enhanced"), FLAG),
+    **dict.fromkeys(("policy_server", "collision"), FLAG),
     "cns": whole(1, MOST_CNS, "correspondent nodes"),
     "home_agents": whole(1, home.MOST_HOME_AGENTS, "home agents"), "security": one_of(False, True, "manual"),
     "allocate": Expected(f"{_MECHANISM.words}, or a function", lambda it: callable(it) or _MECHANISM.fits(it)),

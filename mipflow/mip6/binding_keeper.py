@@ -17,7 +17,14 @@ from mipflow.sim.clock import Timer
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
-from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2
+from mipflow.wire.packet import (
+    DestinationOptions,
+    ExtensionHeader,
+    HomeAddressOption,
+    Opaque,
+    Packet,
+    RoutingHeaderType2,
+)
 
 ESP, AUTHENTICATION_HEADER = 50, 51
 
@@ -70,6 +77,16 @@ class BindingKeeper(Mobility):
         arrival.source = home_address
         return True
 
+    def reads(self, header: ExtensionHeader, arrival: Arrival) -> bool:
+        """Restore the home address of a Home Address option alone; False where it is not bound."""
+        alone = isinstance(header, DestinationOptions) and len(header.options) == 1
+        binding = self.bindings.get(header.home_address) if alone and header.home_address else None  # type: ignore[union-attr]
+        is_second = arrival.source != arrival.packet.source
+        if binding is None or is_second or binding.care_of_address != arrival.packet.source:
+            return False
+        arrival.source = binding.home_address
+        return True
+
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:
         """Drop the packet: only a mobile node may get such a header (section 8.2)."""
         self.node.drop(arrival.packet, "a type 2 routing header at a node that is no mobile node")
@@ -111,7 +128,7 @@ class BindingKeeper(Mobility):
     def step(self, event: BindingEvent, binding: Binding) -> None:
         """Take a transition of the cache, put it into the trace and into effect."""
         self.node.record(self.bindings.step(event, binding))
-        self.node.forget_roads()
+        self.node.forget_roads(binding.home_address)
         self._set_timer()
 
     def bind(self, binding: Binding) -> None:

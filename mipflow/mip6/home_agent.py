@@ -18,8 +18,10 @@ from mipflow.mip6.icmp_errors import TunnelErrors
 from mipflow.mip6.parts import AnycastAnswers, PrefixNews, Security
 from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
-from mipflow.node.road import Road
+from mipflow.node.road import Along, Road, Unwrapped
 from mipflow.node.router import Forward, Router
+from mipflow.sim.boarding import Forward as Onward
+from mipflow.sim.boarding import Plan
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
@@ -52,6 +54,7 @@ class HomeAgent(Router):
         self.intercept: Forward | None = None
         """A function that forwards every packet, in place of the binding cache; None to look there."""
         self.handlers[Packet] = self._tunnel_exit
+        self.plans[self._tunnel_exit] = self._plan_exit
         TunnelErrors(self, self.home)
 
     @property
@@ -282,8 +285,17 @@ class HomeAgent(Router):
         if road is None:
             return None
         send = self.ip_security.tunnel_sender(road)
-        is_wide = road.mtu + road.overhead >= road.channel.mtu and road.mtu >= MIN_MTU
-        return send if is_wide else self._narrow(road, send)
+        return send if _is_wide(road) else self._narrow(road, send)
+
+    def plan_forward(self, destination: Address) -> Plan:
+        """Say what `find_forward` would find."""
+        binding = self.bindings.get(destination)
+        if binding is None or self.intercept is not None:
+            return super().plan_forward(destination) if self.intercept is None else None
+        ends = binding.home_agent or self.home_agent_address, binding.care_of_address
+        road = self.road("tunnel", *ends, tunnel=ends)
+        is_plain = road is not None and _is_wide(road) and not self.ip_security.is_on
+        return Onward(road.channel, Along(road)) if road is not None and is_plain else None
 
     def _narrow(self, road: Road, forward: Forward) -> Forward:
         """Return how packets go into a tunnel that is narrower further on: senders are told (RFC 2473 section 7.1)."""
@@ -316,6 +328,21 @@ class HomeAgent(Router):
             return
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.
         arrival.interface.receive(inner if self.network.trace.mode == "off" else inner.copy())
+
+    def _plan_exit(self, arrival: Arrival) -> Plan:
+        inner: Packet = arrival.payload
+        binding = self.bindings.get(inner.source)
+        is_registered = binding is not None and binding.care_of_address == arrival.packet.source
+        if not is_registered or self.home.relay is not None or inner.destination.is_multicast:
+            return None
+        onward = self.plan_onward(inner, arrival.interface) if inner.destination not in self.addresses else None
+        if not isinstance(onward, Onward):
+            return None
+        return Onward(onward.channel, Unwrapped(self.network.trace.mode != "off", onward.change))
+
+
+def _is_wide(road: Road) -> bool:
+    return road.mtu + road.overhead >= road.channel.mtu and road.mtu >= MIN_MTU
 
 
 def granted(asked_units: int, most_s: int, valid_s: int, preferred_s: int) -> tuple[int, Status]:

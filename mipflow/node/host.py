@@ -17,6 +17,7 @@ from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.seam import EVERYBODY, FlowSeam, NoFlows, Remote, UpperSeam
 from mipflow.node.sockets import EchoSocket, EspSocket, UdpSocket
+from mipflow.sim.boarding import Plan, Sink
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
 from mipflow.wire import codec
@@ -56,6 +57,7 @@ class Host(Node):
         """Handles TCP segments."""
         self.on_error: dict[int, Callable[[int, Remote, IcmpError, bytes], None]] = {17: self._datagram_error}
         """Next header -> called with local port, other end, error and octets of a packet that an error is about."""
+        self.plans[self._datagram] = self._plan_datagram
         self.handlers |= {
             UDP: self._datagram, TCP: lambda arrival: self.take_segment(arrival),
             EchoReply: self._echo_reply, Opaque: self._protected,
@@ -86,6 +88,7 @@ class Host(Node):
         self.flow_seam, self.transmit = seam, seam.outgoing
         for kind in (UDP, TCP, EchoRequest, EchoReply, Opaque):
             self.handlers[kind] = seam.incoming(self.handlers[kind])
+        self.departures[seam.outgoing] = seam.plan_outgoing
 
     # --- ports -------------------------------------------------------------------------------------------------------
 
@@ -137,6 +140,7 @@ class Host(Node):
                 self._taken_to[first] = port
         if port in self._echo and (remote is None or remote[0] == self._echo[port].remote):
             del self._echo[port]
+        self.network.trains.changed(self.name)
 
     # --- sockets -----------------------------------------------------------------------------------------------------
 
@@ -193,6 +197,14 @@ class Host(Node):
         if socket.hears_everybody and socket.remote != remote:
             socket.turn_to(remote, arrival.destination)
         socket.on_datagram(datagram.payload)
+
+    def _plan_datagram(self, arrival: Arrival) -> Plan:
+        datagram: UDP = arrival.payload
+        port, remote = datagram.destination_port, (arrival.source, datagram.source_port)
+        socket = self._udp_hearing.get(port) or self._udp.get((port, remote))
+        if socket is None or socket.counts is None or socket.remote != remote:
+            return None
+        return Sink(arrival.packet.label, socket.counts)
 
     def _protected(self, arrival: Arrival) -> None:
         if self.expects(arrival.payload):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mipflow.arguments import FLAG, check
 from mipflow.errors import TopologyError
+from mipflow.sim.boarding import Plan
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import Channel, Port, Segment
 from mipflow.sim.network import Network
@@ -26,6 +27,9 @@ class Holder(Protocol):
 
     def receiver(self, interface: Interface) -> Callable[[Packet], None]:
         """Return the function that a link calls with each packet that arrives at an interface."""
+
+    def plan(self, packet: Packet, interface: Interface) -> Plan:
+        """Say what the node would do with a packet that arrives at an interface, without doing it."""
 
     def too_big(self, packet: Packet, mtu: int) -> None:
         """Drop a packet that is larger than the next link's `mtu` octets."""
@@ -174,6 +178,10 @@ class Interface(Unique):
             for port in list(self.segment.ports):
                 if port is not self:
                     self.segment.channel(self, port).send(packet.copy())
+
+    def plan(self, packet: Packet) -> Plan:
+        """Ask the node what it would do with a packet that arrives here."""
+        return self.node.plan(packet, self)
 
     def too_big(self, packet: Packet, mtu: int) -> None:
         """Let the node drop a packet whose octets exceed the `mtu` of the segment."""

@@ -47,13 +47,15 @@ class Road:
 
     def send(self, packet: Packet) -> None:
         """Send `packet` (of at most `mtu` octets) this way; it is changed, not copied."""
-        if self.overhead:
-            header = self._headers.get(packet.header) or self._header(packet.header)
-            if self.tunnel is None:
-                packet.header, packet.size = header, packet.size + self.overhead
-            else:
-                packet = packet_of(header, packet, packet.sent_ns)
-        self.channel.send(packet)
+        self.channel.send(self.dressed(packet) if self.overhead else packet)
+
+    def dressed(self, packet: Packet) -> Packet:
+        """Return what enters the first link for `packet`, which is changed, not copied, on a road with an overhead."""
+        header = self._headers.get(packet.header) or self._header(packet.header)
+        if self.tunnel is not None:
+            return packet_of(header, packet, packet.sent_ns)
+        packet.header, packet.size = header, packet.size + self.overhead
+        return packet
 
     def line(self, header: Header, clock: Clock, send: Callable[[Packet], None]) -> Callable[[Sized], None]:
         """Return the function that sends payloads in packets with `header` this way; `send` takes packets that are too
@@ -100,3 +102,58 @@ class Road:
 
     def __repr__(self) -> str:
         return f"<Road {self.kind} {self.channel.sender.owner}.{self.channel.sender.name}>"
+
+
+# --- what nodes say of packets when they are asked (`sim.boarding`) ---------------------------------------------------
+
+
+class Along:
+    """Puts packets that a router passes on into a tunnel; equal for tunnels with the same ends."""
+
+    def __init__(self, road: Road) -> None:
+        self._road = road
+
+    def __call__(self, packet: Packet) -> Packet:
+        packet.hop_limit -= 1
+        return self._road.dressed(packet)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Along) and self._road.tunnel == other._road.tunnel
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(slots=True, frozen=True)
+class Unwrapped:
+    """Takes packets out of a tunnel and passes them on. copies: whether a trace holds those inside; onward: the change
+    of a further tunnel.
+    """
+
+    copies: bool
+    onward: Callable[[Packet], Packet] | None
+
+    def __call__(self, packet: Packet) -> Packet:
+        inner = packet.payload
+        assert isinstance(inner, Packet)
+        if self.copies:
+            inner = inner.copy()
+        if self.onward is not None:
+            return self.onward(inner)
+        inner.hop_limit -= 1
+        return inner
+
+
+class Built:
+    """Builds packets with one payload, on a road; equal where the packets are."""
+
+    def __init__(self, payload: Sized, header: Header, road: Road) -> None:
+        self._payload, self._header, self._road = payload, header, road
+
+    def __call__(self, sent_ns: int) -> Packet:
+        packet = packet_of(self._header, self._payload, sent_ns)
+        return self._road.dressed(packet) if self._road.overhead else packet
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Built) and self(0) == other(0) and self._header.label == other._header.label
+
+    __hash__ = None  # type: ignore[assignment]

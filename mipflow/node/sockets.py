@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mipflow.node.node import Arrival, Node
 from mipflow.node.seam import Remote
+from mipflow.sim.boarding import Departure, Take
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError
 from mipflow.wire.packet import ESP, NO_MARKS, UDP, Marks, Opaque
@@ -26,6 +27,8 @@ class UdpSocket:
     """The address that it sends from; None lets the host choose."""
     on_datagram: Callable[[bytes], None] = lambda data: None
     """Called with the payload of each datagram that arrives."""
+    counts: tuple[Take, ...] | None = None
+    """All that `on_datagram` does, where that is no more than to count; None where it is."""
     on_error: Callable[[IcmpError], None] = lambda error: None
     """Called with each ICMPv6 error about a datagram that was sent."""
     hears_everybody: bool = field(init=False)
@@ -46,6 +49,13 @@ class UdpSocket:
     def turn_to(self, remote: Remote, local: Address) -> None:
         """Answer whoever spoke last, from the address to which it spoke."""
         self.remote, self.local, self._datagram = remote, local, None
+
+    def departure(self, payload: bytes) -> Departure | None:
+        """Say what `send` would do with the payload that it has just sent, without doing it (`sim.boarding`)."""
+        datagram, remote, say = self._datagram, self.remote[0], self.host.departures.get(self.host.transmit)
+        if datagram is None or datagram.payload is not payload or remote is None or say is None:
+            return None
+        return None if self.marks is not NO_MARKS else say(datagram, self.local, remote, self.label)
 
 
 @dataclass(slots=True, eq=False)

@@ -21,7 +21,8 @@ NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
 Callback = Callable[[Any], object]
-Event = tuple[int, int, Callback, Any]
+Event = tuple[int, Any, Callback, Any]
+"""Time, what tells the order of events of one time (a number, if not of `sim.trains`), callback and argument."""
 
 
 _TIME = number(-200 * YEAR_S, 200 * YEAR_S, "a number of seconds")
@@ -46,7 +47,7 @@ class _End(Exception):
 
 
 def _stop(argument: object) -> None:
-    raise _End
+    raise _End(argument)
 
 
 class Unique:
@@ -69,7 +70,7 @@ class Clock(Unique):
     `heap` and `order` are open to `sim.link`, which pushes one event per packet-hop and must not pay for a call.
     """
 
-    __slots__ = ("_is_busy", "heap", "now", "order", "scheduled")
+    __slots__ = ("_is_busy", "heap", "now", "order", "scheduled", "until_ns")
 
     def __init__(self) -> None:
         self._is_busy = False
@@ -77,7 +78,9 @@ class Clock(Unique):
         self.heap: list[Event] = []
         self.order: Iterator[int] = count()
         self.scheduled = 0
-        """The number of events that came through `at`; all others are packet-hops."""
+        """The number of events that came through `at`, less the packet-hops that came through none (`sim.trains`)."""
+        self.until_ns = 0
+        """The end of the run that is under way, or was last."""
 
     def at(self, t_ns: int, callback: Callback, argument: object = None) -> None:
         """Call `callback(argument)` at `t_ns` nanoseconds. Raises ProtocolMisuse for a time in the past."""
@@ -137,13 +140,13 @@ class Clock(Unique):
         # An event that ends the loop costs less than asking before each event whether the end has come.
         end = (end_ns, AFTER_ALL, _stop, object())
         try:
-            self._is_busy = True
+            self._is_busy, self.until_ns = True, end_ns
             heappush(heap, end)
             while True:
                 self.now, _, callback, argument = pop(heap)
                 callback(argument)
-        except _End:
-            if argument is not end[3]:
+        except _End as stopped:
+            if stopped.args[0] is not end[3]:
                 self.now = heap[0][0]  # nothing happens before; when the last event was is not known for certain
                 return False
             return True

@@ -73,11 +73,22 @@ class Port(Protocol):
         """Drop a packet that was handed over and does not fit the link."""
 
 
+class Recalls(Protocol):
+    """The part that carries packets on links without events, where it does (`sim.boarding`)."""
+
+    def recall(self, channel: Channel | None = None) -> None:
+        """Turn what is under way on a channel, or everywhere, into events: the link is about to change."""
+
+
 class Surroundings(Protocol):
     """The network of a segment, as the segment sees it (`sim.network`)."""
 
     clock: Clock
     trace: Trace
+
+    @property
+    def trains(self) -> Recalls:
+        """The part that carries packets without events."""
 
     @property
     def name(self) -> str:
@@ -122,11 +133,28 @@ class Channel(Unique):
 
     def refresh(self) -> None:
         """Work out whether the quick way of `send` is allowed: it is for sizes that have gone the slow way once."""
+        self.segment.network.trains.recall(self)
         link, segment = self.link, self.segment
         faulty = link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check or not self.is_up
         self._is_quick = not faulty
         self._times.clear()
         self._set(self.queue_ns, self.delay_ns)
+
+    @property
+    def is_plain(self) -> bool:
+        """True where every packet that fits the link arrives, one after the other."""
+        return self._is_quick and self.queue_ns >= 1 << 62
+
+    def lend(self, send: Callable[[Packet, int, int], int]) -> int:
+        """Let `send` take over all packets in the place of `send_slowly`; return until when the link is busy."""
+        self.send_slowly = send  # type: ignore[method-assign, assignment]
+        self._times.clear()
+        return self._set(self.queue_ns, self.delay_ns)
+
+    def take_back(self, busy_ns: int) -> None:
+        """Send again as before `lend`; the link is busy until then (nanoseconds)."""
+        del self.send_slowly
+        self._set(self.queue_ns, self.delay_ns, busy_ns)
 
     def serialisation_ns(self, size: int) -> int:
         """Return the nanoseconds that `size` octets take to send: exact."""
@@ -168,9 +196,9 @@ class Channel(Unique):
             lost = self._is_lost()
             twin = packet.copy()
             (packet if lost else twin).unlabel()
-            self._leave(packet, now, start, done + self.delay_ns, lost)
+            self.leave(packet, now, start, done + self.delay_ns, lost)
             packet = twin
-        self._leave(packet, now, start, done + self.delay_ns, self._is_lost())
+        self.leave(packet, now, start, done + self.delay_ns, self._is_lost())
         if self._is_quick:
             self._times[packet.size] = done - start
         return done
@@ -178,7 +206,8 @@ class Channel(Unique):
     def _is_lost(self) -> bool:
         return self.link.loss > 0 and self.random.random() < self.link.loss
 
-    def _leave(self, packet: Packet, now: int, start: int, arrived: int, lost: bool) -> None:
+    def leave(self, packet: Packet, now: int, start: int, arrived: int, lost: bool = False) -> None:
+        """Let a packet that was handed over at `now` and began at `start` (nanoseconds) arrive, unless it is lost."""
         link = self.link
         if link.jitter_ms:
             arrived += round(self.random.random() * link.jitter_ms * NS_PER_MS)
@@ -193,7 +222,7 @@ class Channel(Unique):
             self.trace.hop(packet, self.number, now, start, arrived)
 
 
-QuickWay = tuple[Callable[[Packet], None], Callable[[int, int], None], dict[int, int]]
+QuickWay = tuple[Callable[[Packet], None], Callable[..., int], dict[int, int]]
 
 
 def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
@@ -233,9 +262,10 @@ def _quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
             elif selective:
                 trace.hop(packet, number, now, start, arrived)
 
-        def set_properties(queue_: int, delay_: int) -> None:
-            nonlocal queue, delay
-            queue, delay = queue_, delay_
+        def set_properties(queue_: int, delay_: int, busy_: int = 0) -> int:
+            nonlocal busy, queue, delay
+            busy, queue, delay = max(busy, busy_), queue_, delay_
+            return busy
 
         return send, set_properties, times
 
@@ -294,6 +324,7 @@ class Segment(Unique):
         """Take a port off the segment: it hears nothing more of it, and its addresses are unknown here from now on."""
         if port not in self._joined:
             raise TopologyError(f"{port.owner}.{port.name} is not on {self.name}", port)
+        self.network.trains.recall()
         heap, missed = self.network.clock.heap, partial(self.drop, reason=LEFT.format(port.owner))
         for place, (t_ns, order, callback, packet) in enumerate(heap):
             if callback == port.receive:  # under way to it

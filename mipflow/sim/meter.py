@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import sub
 
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
@@ -42,6 +43,14 @@ class Meter:
         if now - self._last_ns > self._gap_ns:
             self._gap_ns = now - self._last_ns
         self._last_ns = now
+
+    def arrived_in_order(self, times_ns: list[int], delays_ns: list[int]) -> None:
+        """Count packets as received at these times, one at least."""
+        self.received += len(times_ns)
+        self._delay_ns += sum(delays_ns)
+        self._worst_ns = max(self._worst_ns, *delays_ns)
+        gaps_ns = map(sub, times_ns, (self._last_ns, *times_ns))
+        self._gap_ns, self._last_ns = max(self._gap_ns, *gaps_ns), times_ns[-1]
 
     def dropped(self, packet: Packet, why: str) -> None:
         """Count `packet` as lost, for a reason in words; further fragments of the same datagram count no more."""

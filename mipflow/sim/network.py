@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mipflow.arguments import FLAG, SEED, TEXT, check
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
+from mipflow.sim.boarding import Boarding
 from mipflow.sim.clock import Clock, Unique
 from mipflow.sim.link import LINK, SEGMENT, Channel, Link, Port, Segment, Surroundings
 from mipflow.sim.meter import Meter
@@ -66,6 +67,8 @@ class Network(Unique):
         self.segments: dict[str, Segment] = {}
         self.meters: defaultdict[int, Meter] = defaultdict(Meter)
         """Label of a packet (flow id, negative on the way to the mobile node) -> the meter of all such packets."""
+        self.trains = Boarding()
+        """Carries flows of a constant rate, where `sim.trains` is put in."""
         self._check = _through_bytes if wire else None
         self._prefixes: dict[Prefix, Segment] = {}
         self._lengths: list[int] = []

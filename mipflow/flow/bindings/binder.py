@@ -48,7 +48,7 @@ class FlowBinder(Listener):
         primary = node.primary_home_address
         if primary not in home_prefix:
             raise ProtocolMisuse(f"home_address={primary}; expected one of {home_prefix}", primary)
-        self._node, self._registrar, self.record = node, node.registrar, node.record
+        self._node, self._registrar = node, node.registrar
         self.home_addresses = HomeAddressTable(primary)
         self.record(self.home_addresses.entered())
         self.flows = FlowMappingTable(network=node.network)
@@ -77,11 +77,17 @@ class FlowBinder(Listener):
         self.shared.follow(entry)
         self.proceed(entry)
 
+    def record(self, changes: list[Change]) -> None:
+        """Put changes of the tables into the trace; packets of flows may go another way from now on."""
+        self._node.record(changes)
+        self._node.network.trains.changed(self._node.name)
+
     def refuse_flow(self, entry: FlowMappingEntry, why: str) -> None:
         """Let the packets of a flow wait no longer: it has no home address that it can use."""
         if entry.refused != why:
             self._node.decided("flow refused", f"flow {entry.flow_id}: {why}")
         entry.refused = why
+        self._node.network.trains.changed(self._node.name)
         self.waiting.turn_away(entry.flow_id, why)
 
     def proceed(self, entry: FlowMappingEntry) -> None:

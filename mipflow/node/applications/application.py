@@ -97,6 +97,10 @@ class Running(Unique):
         """Add `len(data)` to `received_bytes`."""
         self.received_bytes += len(data)
 
+    def count_many(self, count: int, octets: int, last_ns: int) -> None:
+        """Count so many datagrams of `octets` of payload as `count` does (`sim.boarding`)."""
+        self.received_bytes += count * octets
+
     def at(self, t_ns: int, act: Callable[[], None]) -> None:
         """Do `act` at `t_ns` nanoseconds, unless the application was stopped before."""
         self.ends.clock.at(t_ns, lambda _: None if self.is_stopped else act())

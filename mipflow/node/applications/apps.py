@@ -17,7 +17,9 @@ from mipflow.node.applications.application import Application as Application
 from mipflow.node.applications.application import Ends as Ends
 from mipflow.node.applications.application import Running as Running
 from mipflow.node.applications.recorded import Recorded as Recorded
+from mipflow.node.sockets import UdpSocket
 from mipflow.node.tcp.sockets import Tcp, TcpSocket
+from mipflow.sim.boarding import Departure
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
 __all__ = [
@@ -34,11 +36,14 @@ OCTETS = whole(0, 60_000, "octets")
 """With all headers they fit one IPv6 packet, which its node sends in fragments."""
 
 
-def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = None) -> Act:
+def periodic(
+    running: Running, interval_ns: int, act: Act, end_ns: int | None = None,
+    departure: Callable[[], Departure | None] | None = None,
+) -> Act:  # fmt: skip
     """Return a function that does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`;
-    further calls of it do nothing.
+    further calls of it do nothing. departure: says what `act` does, where it always sends the same (`sim.boarding`).
     """
-    clock = running.ends.clock
+    clock, network = running.ends.clock, running.ends.near.network
     last = 1 << 62 if end_ns is None else end_ns
     is_going = False
 
@@ -46,7 +51,7 @@ def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = 
         if not running.is_stopped:
             act()
             following = clock.now + interval_ns
-            if following < last:
+            if following < last and not (departure and network.trains.board(departure, tick, interval_ns, last)):
                 clock.at(following, tick)
 
     def go() -> None:
@@ -56,6 +61,11 @@ def periodic(running: Running, interval_ns: int, act: Act, end_ns: int | None = 
             tick(None)
 
     return go
+
+
+def steady(running: Running, socket: UdpSocket, payload: bytes) -> Departure | None:
+    """Say what becomes of a payload that a socket sends again and again, until the application is stopped."""
+    return None if running.is_stopped else socket.departure(payload)
 
 
 def with_pauses(ends: Ends, begin_ns: int, talk_s: float, pause_s: float, act: Act) -> Act:
@@ -101,16 +111,21 @@ class Voice(Checked):
         begin, end = begin_and_end(ends, self.start_s, self.duration_s)
         ask: Act = partial(near.send, payload)
         reply: Act = partial(far.send, payload)
+        departures = [None, None] if self.pause_s else [partial(steady, running, each, payload) for each in (near, far)]
         if self.pause_s:
             ask, reply = (with_pauses(ends, begin, self.talk_s, self.pause_s, send) for send in (ask, reply))
-        answer = periodic(running, interval, reply, end)
+        answer = periodic(running, interval, reply, end, departures[1])
 
         def heard(data: bytes) -> None:
             running.received_bytes += len(data)
             answer()
+            far.on_datagram, far.counts = running.count, (running.count_many,)
 
-        far.on_datagram = heard if self.both_ways else running.count
-        running.at(begin, periodic(running, interval, ask, end))
+        far.on_datagram = heard
+        if not self.both_ways:
+            far.on_datagram, far.counts = running.count, (running.count_many,)
+        near.counts = ()
+        running.at(begin, periodic(running, interval, ask, end, departures[0]))
         return running
 
 

@@ -1,0 +1,414 @@
+"""The trains of a network: which flows board, when they are brought up to date, when they end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import cmp_to_key
+from heapq import heappop, heappush
+from itertools import pairwise, repeat
+from operator import itemgetter
+
+from mipflow.sim.boarding import Boarding, Departure, Forward
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Callback
+from mipflow.sim.link import Channel
+from mipflow.sim.network import Network
+from mipflow.sim.trace import ROW, Trace
+from mipflow.sim.trains.lane import NEVER, Lane, Stop, row_of
+from mipflow.sim.trains.order import Event, Order
+from mipflow.sim.trains.train import Train, Way
+from mipflow.sim.trains.watch import Watch
+from mipflow.wire.address import Address
+from mipflow.wire.packet import Packet
+
+LONGEST_NS = 200 * NS_PER_MS
+"""The longest interval of a train: what is sent more seldom gains nothing."""
+LEAST_SENDINGS = 8
+"""How many packets a flow must have to send in this run before it boards."""
+PATIENCE = 10
+"""How many packets of a flow are sent by events after it could not board."""
+BEFORE_ALL = -2
+MANY = 8192
+"""Events of the heap between two times at which all trains are brought up to date, so that their log stays short."""
+READ = frozenset(("packets", "read_columns", "new_rows"))
+"""Names of the trace by which its hops are read."""
+BATCH = 20_000
+"""About how many items are computed at once: they fit the processor's caches."""
+CAUSED = itemgetter(1)
+DEEPEST = 40 * LONGEST_NS
+"""How long the log goes back."""
+
+
+class Trains(Boarding):
+    """Carries flows of a constant rate in `network`, in the place of what carries none."""
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._clock, self._trace = network, network.clock, network.trace
+        self._is_traced = network.trace.mode == "all"
+        self._watch = Watch(self._settle)
+        self._impatient: dict[int, int] = {}
+        """Identity of a `tick` -> how many of its packets are still to be sent by events."""
+        self._begin()
+        network.on_change(self.changed)
+        network.trains = self
+
+    def _begin(self) -> None:
+        self._order = Order(self._clock)
+        self._rows_at: list[int] = []
+        """For each event of the order's log: how many octets of rows the trace had when it began."""
+        self._lanes: dict[Channel, Lane] = {}
+        self._sorted: list[Lane] = []
+        self._trains: dict[Train, None] = {}
+        self._at: defaultdict[str, dict[Train, None]] = defaultdict(dict)
+        """Name of a node -> the trains that it was asked about."""
+        self._labels: set[int] = set()
+        self._rows: list[Event] = []
+        """What left lanes since the trace was brought up to date."""
+        self._merged = 0
+        """How many events of the log the trace has."""
+        self._stale: list[tuple[str, Address | None]] = []
+        self._is_settling = False
+        self._settled = -1
+
+    # --- boarding ----------------------------------------------------------------------------------------------------
+
+    def board(
+        self, asked: Callable[[], Departure | None], tick: Callback, interval_ns: int, end_ns: int
+    ) -> bool:
+        """Take over what `tick` sends every `interval_ns` after now and before `end_ns`; return whether that is done.
+        """
+        now = self._clock.now
+        if interval_ns > LONGEST_NS or self._clock.until_ns - now < LEAST_SENDINGS * interval_ns:
+            return False
+        waits = self._impatient.get(id(tick), 0)
+        if waits:
+            self._impatient[id(tick)] = waits - 1
+            return False
+        way = self._way(asked)
+        if way is not None and self._take(way, asked, tick, interval_ns, end_ns):
+            return True
+        self._impatient[id(tick)] = PATIENCE
+        return False
+
+    def _way(self, asked: Callable[[], Departure | None]) -> Way | None:
+        departure = asked()
+        way = None if departure is None else Way(departure)
+        return way if way is not None and way.answers else None
+
+    def _take(
+        self, way: Way, asked: Callable[[], Departure | None], tick: Callback, interval_ns: int, end_ns: int
+    ) -> bool:
+        departure = way.departure
+        channels = [departure.channel, *(each.channel for each in way.answers if isinstance(each, Forward))]
+        if way.labels & self._labels or self._goes_round(channels):
+            return False
+        order, now = self._order, self._clock.now
+        train = Train(way, asked, tick, now, order.draw(), interval_ns, end_ns, order, self._network.meters)
+        if not order.enter(train):
+            return False
+        if not self._trains:
+            heappush(self._clock.heap, (now, BEFORE_ALL, self._run, None))
+        self._lay(train, channels)
+        self._trains[train] = None
+        self._labels |= way.labels
+        for node in way.nodes:
+            self._at[node][train] = None
+        for thing in _watched(train):
+            self._watch.add(thing)
+        return True
+
+    def _lay(self, train: Train, channels: list[Channel]) -> None:
+        """Put a train on its lanes."""
+        lanes, arrives, change = [self._lane(channel) for channel in channels], None, None
+        sizes = train.way.sizes
+        for number, lane in enumerate(lanes):
+            size, limit = sizes[number]
+            change = train.way.answers[number - 1].change if number else None  # type: ignore[union-attr]
+            train.stops.append(Stop(train, lane, lane.channel.serialisation_ns(size), limit, change, arrives))
+            arrives = lane.channel.receive
+            lane.users += 1
+            lane.due_ns = min(lane.due_ns, train.following_ns)
+        train.stops.append(Stop(train, None, arrives=arrives))
+        for stop, following in pairwise(train.stops):
+            stop.following = following
+        for feeder, lane in pairwise(lanes):
+            lane.feeders[feeder] = lane.feeders.get(feeder, 0) + 1
+        lanes[0].trains.append(train)
+        lanes[0].trains.sort(key=lambda each: (-each.interval_ns, each.rank))
+        self._sorted.clear()
+
+    def _lane(self, channel: Channel) -> Lane:
+        if channel not in self._lanes:
+            self._lanes[channel] = Lane(channel, self._order, self._bring)
+        return self._lanes[channel]
+
+    def _goes_round(self, channels: list[Channel]) -> bool:
+        """Return whether these channels, one after the other, would close a circle of lanes."""
+        if len(set(channels)) < len(channels):
+            return True
+        for number, channel in enumerate(channels):
+            lane = self._lanes.get(channel)
+            todo, seen = [] if lane is None else [lane], set[Lane]()
+            later = {self._lanes[each] for each in channels[number + 1 :] if each in self._lanes}
+            while todo:
+                upstream = todo.pop()
+                if upstream in later:
+                    return True
+                fresh = upstream.feeders.keys() - seen
+                seen |= fresh
+                todo += fresh
+        return False
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    def _run(self, argument: object) -> None:
+        """Take the heap's events as the clock does, and keep the log of them, until no train is left or time is up."""
+        clock, order, heap, rows = self._clock, self._order, self._clock.heap, self._trace.new_rows
+        add_time, add_number, add_mark = order.times.append, order.numbers.append, order.marks.append
+        add_rows, draw, numbers = self._rows_at.append, clock.order.__next__, 0
+        trace, traced = self._trace, self._is_traced
+        if traced:
+            trace.read_columns()
+            self._watch.add(trace, READ, {"hop": _writer(trace)})
+        try:
+            while self._trains:
+                for _ in repeat(None, MANY):
+                    clock.now, number, callback, argument = heappop(heap)
+                    add_time(clock.now)
+                    add_number(number)
+                    add_mark(draw())
+                    add_rows(len(rows))
+                    numbers += 1
+                    callback(argument)
+                    if self._stale:
+                        self._review()
+                        if not self._trains:
+                            break
+                self._flush(clock.now)
+                self._forget()
+        finally:
+            clock.scheduled += numbers
+            self._end()
+
+    def _forget(self) -> None:
+        oldest = self._clock.now - DEEPEST
+        for lane in self._lanes.values():
+            for item in lane.waiting[:1]:
+                oldest = min(oldest, item[0] - DEEPEST)
+        if self._is_traced:
+            self._merge()
+        count = self._order.forget(oldest)
+        del self._rows_at[:count]
+        self._merged -= count
+
+    def _end(self) -> None:
+        """Turn everything into events: a run is over, or no train is left."""
+        self._flush(self._clock.now)
+        self._leave(list(self._trains))
+        if self._is_traced:
+            self._merge()
+            self._watch.remove(self._trace)
+        self._begin()
+
+    # --- bringing up to date -----------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Bring everything up to date for somebody who looks."""
+        if not self._is_settling and self._settled != len(self._order.times):
+            self._flush(self._clock.now)
+            if self._is_traced:
+                self._merge()
+
+    def _flush(self, until_ns: int) -> None:
+        """Bring all trains up to the event under way, which happens at `until_ns`, a batch at a time."""
+        if self._is_settling or not self._trains:
+            return
+        self._is_settling = True
+        try:
+            step = self._step()
+            begin = min(train.following_ns for train in self._trains)
+            for at_ns in range(begin + step, until_ns, step):
+                self._advance(at_ns, False)
+            self._advance(until_ns, True)
+            self._settled = len(self._order.times)
+        finally:
+            self._is_settling = False
+
+    def _step(self) -> int:
+        rate = sum(len(train.stops) * NS_PER_S // train.interval_ns for train in self._trains)
+        return max(BATCH * NS_PER_S // rate, NS_PER_MS)
+
+    def _advance(self, until_ns: int, is_exact: bool) -> None:
+        for lane in self._in_order():
+            self._carry(lane, until_ns, is_exact)
+        for train in self._trains:
+            train.arrive(until_ns, is_exact)
+
+    def _carry(self, lane: Lane, until_ns: int, is_exact: bool) -> None:
+        items = lane.entering(until_ns, is_exact)
+        if items:
+            self._clock.scheduled -= len(items)
+            if self._is_traced:
+                lane.carry_traced(items, self._rows)
+            else:
+                lane.carry(items)
+        lane.expect()
+
+    def _bring(self, lane: Lane, until_ns: int) -> None:
+        """Bring a lane up to the event under way: an ordinary packet is about to enter it."""
+        was, self._is_settling = self._is_settling, True
+        for feeder in lane.feeders:
+            if feeder.due_ns + feeder.delay_ns <= until_ns:
+                self._bring(feeder, until_ns)
+        self._carry(lane, until_ns, True)
+        self._is_settling = was
+
+    def _in_order(self) -> list[Lane]:
+        """Return the lanes, each after those that feed it."""
+        if not self._sorted:
+            left = {lane: len(lane.feeders) for lane in self._lanes.values()}
+            fed = defaultdict(list)
+            for lane in self._lanes.values():
+                for feeder in lane.feeders:
+                    fed[feeder].append(lane)
+            self._sorted = [lane for lane, count in left.items() if not count]
+            for lane in self._sorted:
+                for each in fed[lane]:
+                    left[each] -= 1
+                    if not left[each]:
+                        self._sorted.append(each)
+        return self._sorted
+
+    def _merge(self) -> None:
+        """Put the rows of trains among those of other packets."""
+        self._is_settling = True
+        trace, order, rows = self._trace, self._order, self._rows
+        for train in self._trains:
+            for stop in train.stops[1:]:
+                for item in stop.waiting:
+                    item[3].hop_limit = item[1][2].limit
+        if rows:
+            try:
+                rows.sort(key=CAUSED)
+            except TypeError:
+                exact: Callable[[Event, Event], int] = lambda one, other: order.compare(one[1], other[1])  # noqa: E731
+                rows.sort(key=cmp_to_key(exact))
+            self._interleave(trace.new_rows, trace.packets)
+            rows.clear()
+        trace.read_columns()
+        if order.times:
+            self._merged = len(order.times) - 1
+            self._rows_at[-1] = 0
+        self._is_settling = False
+
+    def _interleave(self, written: bytearray, packets: list[Packet]) -> None:
+        """Put the rows of trains before those that later events of the heap have written."""
+        rows, at, times, numbers = self._rows, 0, self._order.times, self._order.numbers
+        others, ends = bytes(written), [*self._rows_at[self._merged + 1 :], len(written)]
+        of_others = packets[len(packets) - len(others) // ROW.size :]
+        del packets[len(packets) - len(of_others) :]
+        written.clear()
+        for place, end in enumerate(ends, self._merged):
+            first = self._rows_at[place] if place < len(times) else 0
+            if first == end:
+                continue
+            begin, t_ns = at, times[place]
+            while at < len(rows) and rows[at][1][0] <= t_ns:
+                item = rows[at][1]
+                if item[0] == t_ns and not self._order.placed(item) < numbers[place]:
+                    break
+                at += 1
+            written += b"".join(map(row_of, rows[begin:at])) + others[first:end]
+            packets += [left[3] for left in rows[begin:at]]
+            packets += of_others[first // ROW.size : end // ROW.size]
+        written += b"".join(map(row_of, rows[at:]))
+        packets += [left[3] for left in rows[at:]]
+
+    # --- leaving -----------------------------------------------------------------------------------------------------
+
+    def changed(self, node: str = "", about: Address | None = None) -> None:
+        """Ask a node again after the event under way, about all its trains or those with an address; all nodes where
+        none is named.
+        """
+        if self._trains:
+            self._stale.append((node, about))
+
+    def recall(self, channel: Channel | None = None) -> None:
+        """Turn the trains on a channel, or all, into events: the link is about to change."""
+        if channel is None or channel in self._lanes:
+            lane = None if channel is None else self._lanes[channel]
+            self._flush(self._clock.now)
+            self._leave([t for t in self._trains if lane is None or any(stop.lane is lane for stop in t.stops)])
+
+    def _review(self) -> None:
+        """Turn the trains for which nodes answer otherwise now into events."""
+        stale, self._stale, self._is_settling = self._stale, [], True
+        affected = {
+            train: None
+            for node, about in stale
+            for train in (self._at[node] if node else self._trains)
+            if about is None or about in train.way.addresses
+        }
+        gone = [train for train in affected if self._way(train.asked) != train.way]
+        self._is_settling = False
+        if gone:
+            self._flush(self._clock.now)
+            self._leave(gone)
+
+    def _leave(self, trains: Iterable[Train]) -> None:
+        """Turn trains that are up to date into the events that they stand for."""
+        gone = dict.fromkeys(trains)
+        heap, order, back = self._clock.heap, self._order, list[Event]()
+        for train in gone:
+            if train.following_ns < NEVER:
+                sending = train.following_ns, (train.following_ns - train.interval_ns, train.rank)
+                heappush(heap, (train.following_ns, order.placed(sending), train.tick, None))
+            back += train.stops[-1].waiting
+        for lane in {stop.lane: None for train in gone for stop in train.stops[:-1]}:
+            assert lane is not None
+            back += [item for item in lane.waiting if item[2].train in gone]
+            lane.waiting[:] = [item for item in lane.waiting if item[2].train not in gone]
+        for item in back:
+            heappush(heap, (item[0], order.placed(item), item[2].arrives, item[2].train.packet(item)))
+        for train in gone:
+            self._take_off(train)
+        self._sorted.clear()
+
+    def _take_off(self, train: Train) -> None:
+        lanes = [stop.lane for stop in train.stops if stop.lane is not None]
+        lanes[0].trains.remove(train)
+        for feeder, lane in pairwise(lanes):
+            lane.feeders[feeder] -= 1
+            if not lane.feeders[feeder]:
+                del lane.feeders[feeder]
+        for lane in lanes:
+            lane.users -= 1
+            if not lane.users:
+                lane.close()
+                del self._lanes[lane.channel]
+        del self._trains[train]
+        for node in train.way.nodes:
+            self._at[node].pop(train, None)
+        self._labels -= train.way.labels
+        for thing in _watched(train):
+            self._watch.remove(thing)
+        self._order.leave(train)
+
+
+def _watched(train: Train) -> Iterator[object]:
+    for take in (*train.way.departure.takes, *train.way.sink.takes):
+        yield take.__self__  # type: ignore[attr-defined]
+    for meter in (train.sent, train.received):
+        if meter is not None:
+            yield meter
+
+
+def _writer(trace: Trace) -> Callable[..., None]:
+    """Return how a trace whose hops are watched records one, which is no look at them."""
+    rows, packets = trace.new_rows, trace.packets
+
+    def hop(self: Trace, packet: Packet, channel: int, sent_ns: int, started_ns: int, arrived_ns: int) -> None:
+        rows.extend(ROW.pack(sent_ns, started_ns, arrived_ns, channel, packet.hop_limit))
+        packets.append(packet)
+
+    return hop

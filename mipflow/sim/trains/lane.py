@@ -1,0 +1,167 @@
+"""A lane: one direction of a link as trains use it, on which packets are computed in batches.
+
+An item is a packet that is about to enter a lane, as a tuple: when it does, the item or sending that caused it, and its
+`Stop`; traced ones have the packet itself behind these. Items compare as `order` says.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from functools import cmp_to_key
+from typing import Any
+
+from mipflow.sim.link import Channel
+from mipflow.sim.trace import ROW
+from mipflow.sim.trains.order import Event, Order
+from mipflow.wire.packet import Packet
+
+NEVER = 1 << 62
+
+
+class Stop:
+    """One place on the way of a train: the lane that its packets enter there, None at the end.
+
+    serialisation_ns: of each packet; limit: their hop limit on that lane; change: makes the packet that enters the lane
+    from the one that came (None lowers its hop limit); arrives: what takes a packet that comes there by an event.
+    """
+
+    __slots__ = ("arrives", "change", "following", "lane", "limit", "put", "serialisation_ns", "train", "waiting")
+
+    following: Stop
+
+    def __init__(
+        self, train: Any, lane: Lane | None, serialisation_ns: int = 0, limit: int = 0,
+        change: Callable[[Packet], Packet] | None = None, arrives: Callable[[Packet], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.train, self.lane, self.serialisation_ns = train, lane, serialisation_ns
+        self.limit, self.change, self.arrives = limit, change, arrives
+        self.waiting: list[Event] = [] if lane is None else lane.waiting
+        """The items that are about to come here: of all trains of a lane, but at the end of each train by itself."""
+        self.put = self.waiting.append
+
+    def changed(self, packet: Packet) -> Packet:
+        """Return the packet that leaves here, of one that came."""
+        if self.change is not None:
+            return self.change(packet)
+        packet.hop_limit -= 1
+        return packet
+
+
+class Lane:
+    """A lane of `channel`, which it uses as its own until `close`. bring: called with the time to bring it up to."""
+
+    def __init__(self, channel: Channel, order: Order, bring: Callable[[Lane, int], None]) -> None:
+        self.channel, self.delay_ns, self.number = channel, channel.delay_ns, channel.number
+        self._order, self._bring = order, bring
+        self.waiting: list[Event] = []
+        self.trains: list[Any] = []
+        """The trains that begin here."""
+        self.users = 0
+        """How many trains come here."""
+        self.feeders: dict[Lane, int] = {}
+        """The lanes that packets come from -> how many trains do."""
+        self.due_ns = NEVER
+        """No packet of a train enters before."""
+        self.is_traced = channel.trace.mode == "all"
+        self.busy_ns = channel.lend(self.send)
+
+    def close(self) -> None:
+        """Give the channel back."""
+        self.channel.take_back(self.busy_ns)
+
+    def send(self, packet: Packet, now: int, start: int) -> int:
+        """Send an ordinary packet among those of trains, as the channel does by itself."""
+        if now >= self.due_ns:
+            self._bring(self, now)
+        channel, size = self.channel, packet.size
+        if size > channel.mtu:
+            channel.sender.too_big(packet, channel.mtu)
+            return start
+        start = self.busy_ns if self.busy_ns > now else now
+        self.busy_ns = done = start + channel.serialisation_ns(size)
+        channel.leave(packet, now, start, done + self.delay_ns)
+        return done
+
+    # --- packets of trains -------------------------------------------------------------------------------------------
+
+    def entering(self, until_ns: int, is_exact: bool) -> list[Event]:
+        """Take the items that enter before a time, in their order, and with `is_exact` those of that very time that
+        come before the event of the heap under way.
+        """
+        items = self.waiting[:]
+        self.waiting.clear()
+        for train in self.trains:
+            if train.following_ns <= until_ns:
+                train.depart(until_ns, is_exact, items)
+        if not items:
+            return items
+        try:
+            items.sort()
+        except TypeError:
+            items.sort(key=cmp_to_key(self._order.compare))
+        if items[-1][0] >= until_ns:
+            cut = happened(items, until_ns, is_exact, self._order)
+            self.waiting.extend(items[cut:])
+            del items[cut:]
+        return items
+
+    def carry(self, items: list[Event]) -> None:
+        """Let items enter, one after the other, and put each before its next stop."""
+        busy, delay = self.busy_ns, self.delay_ns
+        for item in items:
+            entered, stop = item[0], item[2]
+            busy = (busy if busy > entered else entered) + stop.serialisation_ns
+            following = stop.following
+            following.put((busy + delay, item, following))
+        self.busy_ns = busy
+
+    def carry_traced(self, items: list[Event], rows: list[Event]) -> None:
+        """Do so with items that have packets, and add what the trace is to hold."""
+        busy, delay = self.busy_ns, self.delay_ns
+        for item in items:
+            entered, cause, stop, packet = item
+            busy = (busy if busy > entered else entered) + stop.serialisation_ns
+            if stop.change is not None:
+                packet.hop_limit = cause[2].limit
+                packet = stop.change(packet)
+            following = stop.following
+            left = (busy + delay, item, following, packet)
+            following.put(left)
+            rows.append(left)
+        self.busy_ns = busy
+
+    def expect(self) -> None:
+        """Work out before when no packet of a train enters."""
+        due = min((item[0] for item in self.waiting), default=NEVER)
+        for train in self.trains:
+            due = min(due, train.following_ns)
+        for feeder in self.feeders:
+            due = min(due, feeder.due_ns + feeder.delay_ns)
+        self.due_ns = due
+
+
+def happened(items: list[Event], until_ns: int, is_exact: bool, order: Order) -> int:
+    """Return how many of the items, which are in order, come before a time; of those of that very time, with
+    `is_exact`, before the event of the heap under way.
+    """
+    cut = bisect_left(items, (until_ns,))
+    while is_exact and cut < len(items) and items[cut][0] == until_ns and order.has_happened(items[cut]):
+        cut += 1
+    return cut
+
+
+def row_of(left: Event) -> bytes:
+    """Return the row of the trace for what left a lane."""
+    entered, _, stop, _ = left[1]
+    lane = stop.lane
+    begun = left[0] - lane.delay_ns - stop.serialisation_ns
+    return ROW.pack(entered, begun, left[0], lane.number, stop.limit)
+
+
+def sent_ns(item: Event) -> int:
+    """Return when the train sent the packet of an item."""
+    while len(item[1]) != 2:
+        item = item[1]
+    time: Any = item[0]
+    return int(time)
