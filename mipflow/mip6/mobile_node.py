@@ -406,7 +406,6 @@ class MobileNode(Mobility):
     def disown(self, home_address: Address) -> None:
         """Give a home address up: its packets are no longer accepted, its security associations go."""
         self.own_home_addresses.discard(home_address)
-        self.network.trains.changed(self.name)
         self._unbound.pop(home_address, None)
         if home_address in self.addresses:  # at home
             self.addresses[home_address].remove_address(home_address)

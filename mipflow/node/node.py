@@ -371,7 +371,7 @@ class Node:
 
     def plan_local(self, packet: Packet, interface: Interface, tunnel: Packet | None = None) -> Plan:
         """Say what `local` would do."""
-        arrival = Arrival(packet, interface, tunnel)
+        arrival = Arrival.of(packet, interface, tunnel)
         if not all(self.mobility.reads(header, arrival) for header in packet.extensions):
             return None
         handler = self.handlers.get(type(packet.payload))
