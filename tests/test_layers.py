@@ -58,7 +58,7 @@ WITHOUT_TESTS = {
 MOST_IN_A_NAME = 90
 """Characters of `def` and the name of a test."""
 MOST_LINES = 26500
-MOST_LINES_OF_THE_CORE = 8200
+MOST_LINES_OF_THE_CORE = 8300
 MOST_IN_A_ROOM = 12
 NO_OPENINGS = re.compile(r"\s*(what|who|that|those|where|whose)\b", re.IGNORECASE)
 HOUSE = PACKAGE.parent
