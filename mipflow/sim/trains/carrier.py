@@ -63,7 +63,7 @@ class Trains(Boarding):
         """Name of a node -> the trains that it was asked about."""
         self._labels: set[int] = set()
         self._rows: list[Event] = []
-        """What left lanes since the trace was brought up to date."""
+        """The items that left lanes since the trace was brought up to date."""
         self._merged = 0
         """How many events of the log the trace has."""
         self._stale: list[tuple[str, Address | None]] = []
