@@ -35,12 +35,13 @@ from weakref import ref
 from mipflow.errors import ProtocolMisuse, class_name, shown
 from mipflow.flow.learner.guard import is_ours
 from mipflow.sim.clock import Unique
+from mipflow.wire.captures.spool import Spool
 
 _VALUES = (
     int, float, complex, str, bytes, NoneType, EllipsisType, Enum, range, type, GenericAlias, ModuleType, CodeType,
-    Struct, Pattern, ContextVar,
+    Struct, Pattern, ContextVar, Spool,
 )  # fmt: skip
-"""Classes of objects that never change, nor hold what does: both share them."""
+"""Classes of objects that never change, nor hold what does, or whose contents never do: both share them."""
 
 
 class Copier:

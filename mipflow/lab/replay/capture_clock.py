@@ -1,20 +1,15 @@
 """One clock for the packets of a capture, whatever its time stamps do. Pure.
 
-Takes stamps in the order of the file; gives times on one clock, and where it was set back or cut. Where a clock was set
-back, time goes on; silences are cut later, when it is known which packets are replayed.
+Takes stamps one by one, in the order of the file; gives times on one clock, and where it was set back or cut. Where a
+clock was set back, time goes on; silences are cut later, when it is known which packets are replayed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mipflow.sim.clock import NS_PER_S
-
-Stamp = tuple[int, int, int | None]
-"""The section of a file in which a packet stands, the interface of that section, from 0 on, and the time stamp in
-nanoseconds; None where there is none.
-"""
 
 
 class Placed(NamedTuple):
@@ -34,74 +29,81 @@ class SetBack(NamedTuple):
 NOWHERE = Placed(0, 0)
 
 
-def one_clock(stamps: Sequence[Stamp]) -> tuple[list[Placed], list[SetBack]]:
-    """Place each packet on one clock.
+class OneClock:
+    """Places the packets of a capture on one clock, one after the other.
 
     A stamp more than a second behind the latest of its interface tells that the clock was set back: the interface is
     shifted from there on, so that this packet follows at once. A smaller step stays, to be sorted. Sections, and the
     interfaces of one, overlay by their stamps: their blocks may stand behind each other, their clocks may differ. A
     packet without a stamp takes the time of the one before it in its section, else of the one behind it, else of its
-    neighbor in the file.
+    neighbor in the file. The ones behind are known to a clock that is given the `heads` of another, which has placed
+    all packets; one without them `is_unsure` where it needed them.
     """
-    placed: list[Placed | None] = []
-    steps: list[SetBack] = []
-    latest: dict[tuple[int, int], Placed] = {}
-    for section, interface, stamp_ns in stamps:
+
+    def __init__(self, heads: Mapping[int, Placed | None] | None = None) -> None:
+        self.heads: dict[int, Placed | None] = dict(heads or {})
+        """Section -> the place of its first packet with a stamp, None where none has one, in the order of the file."""
+        self._knows_heads = heads is not None
+        self.is_unsure = False
+        self.steps: list[SetBack] = []
+        self._latest: dict[tuple[int, int], Placed] = {}
+        self._before: dict[int, Placed] = {}
+        """Section -> the place of its last packet, once one of its packets is known to have a stamp."""
+        self._last: Placed | None = None
+
+    def place(self, section: int, interface: int, stamp_ns: int | None) -> Placed:
+        """Place the next packet, with a stamp in nanoseconds or without."""
         if stamp_ns is None:
-            placed.append(None)
-            continue
-        known = latest.get((section, interface), Placed(stamp_ns, 0))
-        now = Placed(stamp_ns + known.shift_ns, known.shift_ns)
-        if now.time_ns < known.time_ns - NS_PER_S:
-            steps.append(SetBack(known.time_ns - known.shift_ns, known.time_ns - now.time_ns))
-            now = Placed(known.time_ns, known.time_ns - stamp_ns)
-        placed.append(now)
-        latest[section, interface] = max(known, now)
-    if None in placed:
-        _take_neighbors(placed, [section for section, *_ in stamps])
-        _take_neighbors(placed, [0] * len(stamps))
-    return [each or NOWHERE for each in placed], steps
+            self._last = here = self._among_others(section)
+            return here
+        known = self._latest.get((section, interface)) or Placed(stamp_ns, 0)
+        here = Placed(stamp_ns + known.shift_ns, known.shift_ns)
+        if here.time_ns < known.time_ns - NS_PER_S:
+            self.steps.append(SetBack(known.time_ns - known.shift_ns, known.time_ns - here.time_ns))
+            here = Placed(known.time_ns, known.time_ns - stamp_ns)
+        self._latest[section, interface] = here if here > known else known
+        if self.heads.get(section) is None:
+            self.heads[section] = here
+        self._before[section] = self._last = here
+        return here
+
+    def _among_others(self, section: int) -> Placed:
+        """Place a packet without a stamp."""
+        here = self._before.get(section) or self.heads.setdefault(section, None)
+        if here is not None:
+            self._before[section] = here
+            return here
+        self.is_unsure = not self._knows_heads
+        return self._last or next(filter(None, self.heads.values()), NOWHERE)
 
 
-def _take_neighbors(placed: list[Placed | None], rooms: Sequence[Hashable]) -> None:
-    """Put whoever has no place where the one before is in the same room, else where the next one is."""
-    for order in (range(len(placed)), reversed(range(len(placed)))):
-        last: dict[Hashable, Placed] = {}
-        for number in order:
-            here = placed[number]
-            if here is None:
-                placed[number] = last.get(rooms[number])
-            else:
-                last[rooms[number]] = here
-
-
-class Cut(NamedTuple):
-    """The result of cutting silences, in nanoseconds: the times that are left, and where how much was cut.
-
-    `ahead_ns` was cut before the first packet; `offsets` are pairs (from this time on, by how much the own clock of the
-    packets is ahead).
+class Silences:
+    """Cuts every gap between packets, which come in the order of their times, to `longest_ns`. Time zero is 0, or the
+    first packet, where that comes more than a silence later. All in nanoseconds.
     """
 
-    times_ns: list[int]
-    cuts: list[tuple[int, int]]
-    ahead_ns: int
-    offsets: list[tuple[int, int]]
+    def __init__(self, longest_ns: int) -> None:
+        self._longest_ns = longest_ns
+        self._before_ns: int | None = None
+        self._gone_ns = 0
+        self.cuts: list[tuple[int, int]] = []
+        """Pairs: the time at which something was cut, and how much."""
+        self.ahead_ns = 0
+        """The time that was cut before the first packet."""
+        self.offsets: list[tuple[int, int]] = []
+        """Pairs: from this time on, by how much the own clock of the packets is ahead."""
 
-
-def cut_silences(placed: Sequence[Placed], longest_ns: int) -> Cut:
-    """Cut every gap between packets, which are in the order of their times, to `longest_ns`. Time zero is 0, or the
-    first packet, where that comes more than a silence later.
-    """
-    first_ns = placed[0].time_ns if placed else 0
-    cut = Cut([], [], first_ns if first_ns > longest_ns else 0, [])
-    before_ns, gone_ns = first_ns, cut.ahead_ns
-    for time_ns, shift_ns in placed:
-        too_long_ns = time_ns - before_ns - longest_ns
+    def cut(self, place: Placed) -> int:
+        """Return the time of the next packet that is left."""
+        time_ns, shift_ns = place
+        if self._before_ns is None:
+            self._before_ns = time_ns
+            self._gone_ns = self.ahead_ns = time_ns if time_ns > self._longest_ns else 0
+        too_long_ns = time_ns - self._before_ns - self._longest_ns
         if too_long_ns > 0:
-            cut.cuts.append((before_ns - gone_ns, too_long_ns))
-            gone_ns += too_long_ns
-        before_ns = time_ns
-        cut.times_ns.append(time_ns - gone_ns)
-        if not cut.offsets or cut.offsets[-1][1] != gone_ns - shift_ns:
-            cut.offsets.append((time_ns - gone_ns, gone_ns - shift_ns))
-    return cut
+            self.cuts.append((self._before_ns - self._gone_ns, too_long_ns))
+            self._gone_ns += too_long_ns
+        self._before_ns = time_ns
+        if not self.offsets or self.offsets[-1][1] != self._gone_ns - shift_ns:
+            self.offsets.append((time_ns - self._gone_ns, self._gone_ns - shift_ns))
+        return time_ns - self._gone_ns

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import islice
 
 from mipflow.sim.link import DOWN, LEFT
 from mipflow.sim.trace import LOST, Dropped, Trace
@@ -52,13 +51,14 @@ class AtNode:
         """
         trace, found = self._trace, self._under_way
         self._faults += map(self._faults_on, range(len(self._faults), len(trace.channels)))
-        columns = zip(trace.channel, trace.sent, trace.arrived, trace.hop_limit, trace.packets, strict=True)
-        for channel, sent_ns, arrived_ns, limit, packet in islice(columns, self._hops, None):
+        columns = trace.channel, trace.sent, trace.arrived, trace.hop_limit, trace.packets
+        new = zip(*(column[self._hops :] for column in columns), strict=True)
+        for channel, sent_ns, arrived_ns, limit, packet in new:
             faults = self._faults[channel]
             if faults is not None and (not faults or arrived_ns != LOST):
                 self._count += 1
                 found.append((arrived_ns if faults else sent_ns, self._count, faults, limit, packet))
-        drops = (each for each in islice(trace.records, self._records, None) if isinstance(each, Dropped))
+        drops = (each for each in trace.records[self._records :] if isinstance(each, Dropped))
         unheard = {(drop.t_ns, drop.node, drop.reason) for drop in drops}
         if forget:
             trace.forget(self._records)

@@ -1,8 +1,8 @@
 """Connections of TCP told apart: segments of one sequence space belong together (RFC 9293 section 3.4). Pure.
 
-Takes the packets heard, in order; gives connections. Flags alone do not tell: a SYN may have been captured behind what
-answers it, both ends may have sent one (simultaneous open), it may be lost, repeated, or chosen anew while nobody has
-answered; ports may be used again, and late segments of the connection before may still come.
+Takes the packets heard, one by one in order; gives connections. Flags alone do not tell: a SYN may have been captured
+behind what answers it, both ends may have sent one (simultaneous open), it may be lost, repeated, or chosen anew while
+nobody has answered; ports may be used again, and late segments of the connection before may still come.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from mipflow.lab.replay.headers import ACK, FIN, RST, SYN, End, Heard
 
+WELL_KNOWN = 1024
+"""The first port that does not belong to servers."""
 _MASK = (1 << 32) - 1
 _LATE = 1 << 16
 """The most octets that may have been captured ahead of the SYN that they follow."""
@@ -43,10 +45,19 @@ def connection_of(packet: Heard, known: Sequence[Connection]) -> Connection | No
 
 
 class Connection:
-    """One connection: its packets in their order, and of each end of TCP the sequence numbers that were seen."""
+    """One connection: its ends, and of each end of TCP the sequence numbers that were seen. It keeps no packet."""
 
-    def __init__(self) -> None:
-        self.packets: list[Heard] = []
+    def __init__(self, first: Heard) -> None:
+        """Begin with this packet, which is still to be taken."""
+        self.protocol, self.ends = first.protocol, first.ends
+        self.opener = opener(first)
+        """The end that opened it: by SYN or echo request, else by the ports."""
+        self.packets = 0
+        """The number of its packets."""
+        self.first_ns: int | None = None
+        self.last_ns = 0
+        """The times of its first and last packet, once silences are cut."""
+        self._has_syn = False
         self._numbers: dict[End, int] = {}
         """The sequence number of each end's SYN."""
         self._spans: dict[End, tuple[int, int]] = {}
@@ -92,7 +103,9 @@ class Connection:
         """Add a segment, which comes behind all others."""
         near, far = packet.ends
         is_syn, is_fin = packet.flags & SYN == SYN, packet.flags & FIN == FIN
-        self.packets.append(packet)
+        if is_syn and not self._has_syn:
+            self.opener, self._has_syn = opener(packet), True
+        self.packets += 1
         if packet.protocol != "TCP":
             return
         if packet.flags & RST:
@@ -113,9 +126,11 @@ class Connection:
         """Give an end that repeats its SYN the new number, as if it had had that from the beginning."""
         self._numbers[end] = number
         del self._spans[end]
-        for packet in self.packets:
-            if packet.ends[0] == end and packet.flags & SYN:
-                packet.sequence = number
+
+    def sequence(self, packet: Heard) -> int:
+        """Return the sequence number of a segment: that of a SYN is the one that its end chose at last."""
+        is_syn = packet.protocol == "TCP" and packet.flags & SYN
+        return self._numbers.get(packet.ends[0], packet.sequence) if is_syn else packet.sequence
 
     def _reach(self, end: End, number: int, octets: int) -> None:
         """Take in that an end has used so many numbers from `number` on."""
@@ -127,6 +142,14 @@ class Connection:
             first, length = number, max(length + behind, octets)
         gone = max(length - _KEPT, 0)
         self._spans[end] = first + gone, length - gone
+
+
+def opener(packet: Heard) -> End:
+    """Return the end that opened a connection, of which this is the first SYN or echo request, else the first packet.
+    """
+    is_from_server = packet.source_port < WELL_KNOWN <= packet.destination_port
+    is_answer = packet.flags & ACK if packet.flags & SYN else is_from_server
+    return packet.ends[bool(is_answer)]
 
 
 def _distance(span: tuple[int, int], number: int) -> int:

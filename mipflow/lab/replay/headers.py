@@ -32,10 +32,12 @@ _ECHO = {1: (8, 0), 58: (128, 129)}
 """ICMP and ICMPv6 -> types of echo request and reply."""
 _NAMES = {2: "IGMP", 50: "ESP", 55: "minimal encapsulation", 89: "OSPF", 132: "SCTP", 135: "Mobility Header"}
 _BROADCAST = b"\xff" * 4
-_REASSEMBLY_NS = 60 * 10**9
+REASSEMBLY_NS = 60 * 10**9
 """The time within which fragments belong together; those further apart belong to different datagrams (RFC 8200 section
 4.5).
 """
+_MANY_FRAGMENTED = 4096
+"""The number of fragmented datagrams from which on old ones are forgotten."""
 _FURTHER = "further fragment, counted with the first"
 _REPEATED = "fragment of a datagram that was whole already"
 _WITHOUT_FIRST = "fragment without the first of its packet"
@@ -49,7 +51,8 @@ class Heard:
 
     `octets` counts the payload as it was sent, `data` are those that were kept of a TCP segment. `flags` are TCP's; an
     echo request has SYN, a reply has none. `shift_ns` is by how much its time is later than its own stamp, `elsewhere`
-    how many of its last octets were in further fragments of a tunnel's packet.
+    how many of its last octets were in further fragments of a tunnel's packet. More `octets` may come of a datagram of
+    which fragments are missing (`may_grow`).
     """
 
     time_ns: int
@@ -62,9 +65,10 @@ class Heard:
     flags: int = 0
     sequence: int = 0
     acknowledgement: int = 0
-    data: bytes = b""
     shift_ns: int = 0
     elsewhere: int = 0
+    may_grow: bool = False
+    data: bytes = b""
 
     @property
     def ends(self) -> tuple[End, End]:
@@ -83,6 +87,7 @@ class HeaderReader:
         self._skipped = Counter() if skipped is None else skipped
         self.tunnels: Counter[str] = Counter()
         self._fragmented: dict[object, _Datagram] = {}
+        self._most_fragmented = _MANY_FRAGMENTED
 
     def read(self, frame: Frame) -> Heard | str:
         """Read the headers of a frame: the packet heard, or why the frame is left out."""
@@ -143,10 +148,13 @@ class HeaderReader:
         old, or has another first fragment (`content`, 0 for no first one).
         """
         datagram, repeated = self._fragmented.get(key), 0
-        if datagram is not None and abs(now_ns - datagram.begun_ns) <= _REASSEMBLY_NS:
+        if datagram is not None and abs(now_ns - datagram.begun_ns) <= REASSEMBLY_NS:
             if not datagram.is_whole and content in (0, datagram.content or content):
                 return datagram
             repeated = datagram.content if datagram.is_whole else 0
+        if len(self._fragmented) >= self._most_fragmented:  # forget those that are too old for any fragment
+            young = {key: one for key, one in self._fragmented.items() if abs(now_ns - one.begun_ns) <= REASSEMBLY_NS}
+            self._fragmented, self._most_fragmented = young, max(2 * len(young), _MANY_FRAGMENTED)
         datagram = self._fragmented[key] = _Datagram(now_ns, repeated)
         return datagram
 
@@ -162,6 +170,7 @@ class HeaderReader:
         datagram.is_given = True
         self._skipped[_FURTHER] += datagram.waiting.total()
         self._skipped -= datagram.waiting
+        heard.may_grow = not datagram.is_whole
         return heard
 
 
@@ -200,6 +209,7 @@ class _Datagram:
             return
         self.is_whole = self.has_last and self.covered == (1 << -(-self.reach // 8)) - 1
         there = self.reach - self.ahead
+        self.heard.may_grow &= not self.is_whole
         self.heard.octets = there if self.said is None else min(self.said, there) if self.is_whole else self.said
 
 
@@ -239,7 +249,7 @@ def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start
         if not 20 <= size <= length:
             return f"TCP header of {size} octets"
         kept = data[start + size : start + length]
-        return Heard(*ends, "TCP", near, far, length - size, flags, sequence, acknowledgement, kept)
+        return Heard(*ends, "TCP", near, far, length - size, flags, sequence, acknowledgement, data=kept)
     if protocol == _UDP:
         near, far, claimed = _UDP_HEADER.unpack_from(data, start)
         octets = claimed if 8 <= claimed <= length else length  # what follows was padding

@@ -9,22 +9,24 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
 from pathlib import Path
 
 from mipflow.arguments import PATH, WORD, check, function, number, optional, whole
 from mipflow.errors import DatasetError, ProtocolMisuse
-from mipflow.lab.replay.capture_clock import Placed, cut_silences, one_clock
-from mipflow.lab.replay.connections import Connection, connection_of
-from mipflow.lab.replay.headers import ACK, RST, SYN, End, HeaderReader, Heard
-from mipflow.lab.replay.streams import Lack, opened_ns, stream
+from mipflow.lab.replay.capture_clock import OneClock, Placed, Silences
+from mipflow.lab.replay.connections import Connection, connection_of, opener
+from mipflow.lab.replay.headers import ACK, FIN, REASSEMBLY_NS, RST, SYN, End, HeaderReader, Heard
+from mipflow.lab.replay.streams import Lack, Streams
 from mipflow.node.applications.apps import Application
-from mipflow.node.applications.recorded import MOST_DATAGRAM, Datagram, Recorded, Write
+from mipflow.node.applications.recorded import MOST_DATAGRAM, Datagram, Recorded, Script, Write
 from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.wire.captures import capture
+from mipflow.wire.captures.spool import Ordered, Row, Spool
 
 MOST_PACKETS = 100_000
 """The frames that are read unless told otherwise."""
@@ -32,13 +34,14 @@ MOST_FILLED, FULL_PACKET = 1 << 24, 1500
 """Octets of zeros for what the capture lacks of its TCP connections: so many in all, and so many for each packet."""
 ITSELF = " itself"
 """The ending of the address of a host that sends to itself, where that is the other end."""
-WELL_KNOWN = 1024
-"""The first port that does not belong to servers."""
 LONGEST_S = 24 * 3600
 """Seconds that a recording lasts at most, silences cut; a longer one is refused."""
 SILENCE_S, SILENCES = 3600, number(0.001, LONGEST_S, "a number of seconds")
 """Seconds to which a silence, in which no flow has a packet, is cut unless told otherwise."""
 _REPORT_EVERY = 10_000
+_NAMES = [each.name for each in fields(Heard)[1:]]
+_FIELDS, _SHIFT, _FLAGS = attrgetter(*_NAMES), _NAMES.index("shift_ns"), _NAMES.index("flags")
+"""Gives the fields of a packet as a row has them, behind its time; the places there of two of them."""
 
 Progress = Callable[[str], None]
 PROGRESS = function("sentence")
@@ -109,17 +112,19 @@ def read(
     check(whole(1, 10**9, "frames"), packets=packets)
     check(optional(PROGRESS), progress=progress)
     check(SILENCES, silence_s=silence_s)
-    recording = Recording(Path(path).name)
-    placed = _on_one_clock(recording, Path(path), packets)
-    heard = _read_frames(recording, Path(path), placed, progress)
-    _part_hosts(heard)
-    conversations = _conversations(heard, recording.skipped)
-    recording.mobile = _mobile_node(conversations, mobile)
-    replayed = [conversation for conversation in conversations if _is_replayed(recording, conversation)]
-    _cut_silences(recording, [packet for conversation in replayed for packet in conversation], silence_s)
-    lack = Lack(MOST_FILLED + FULL_PACKET * sum(map(len, conversations)))
-    for conversation in replayed:
-        _add_flow(recording, conversation, lack)
+    recording, clock = Recording(Path(path).name), OneClock()
+    heard = _read_frames(recording, Path(path), packets, clock, progress)
+    if clock.is_unsure:
+        recording = Recording(Path(path).name)
+        heard = _read_frames(recording, Path(path), packets, OneClock(clock.heads), progress)
+    connections, rows = _connections(heard, recording.skipped)
+    recording.mobile = _mobile_node(connections, mobile)
+    replayed = [_is_replayed(recording, connection) for connection in connections]
+    rows = _cut_silences(recording, rows, connections, replayed, silence_s)
+    lack = Lack(MOST_FILLED + FULL_PACKET * sum(connection.packets for connection in connections))
+    scripts = Spool()
+    for which, own in groupby(rows, itemgetter(0)):
+        _add_flow(recording, connections[which], own, lack, scripts)
     if not recording.flows:
         why = ", ".join(f"{count} {reason}" for reason, count in recording.skipped.most_common(4)) or "no packet"
         advice = "expected TCP, UDP or echo between two hosts, record other traffic"
@@ -140,90 +145,139 @@ def _notes_on_hosts(recording: Recording) -> list[str]:
     return notes
 
 
-def _on_one_clock(recording: Recording, path: Path, most: int) -> list[Placed]:
-    """Place each frame on one clock, which counts from the first of them."""
-    with capture.read(path) as frames:
-        stamps = [(one.section, one.interface, one.time_ns if one.is_stamped else None) for one in islice(frames, most)]
-    placed, steps = one_clock(stamps)
-    zero_ns = min((time_ns for time_ns, _ in placed), default=0)
-    if steps:
-        what = f"by {steps[0].by_ns / NS_PER_S:.3f} s at {(steps[0].at_ns - zero_ns) / NS_PER_S:.3f} s"
-        often = f"{len(steps)} times, first " if len(steps) > 1 else ""
-        recording.notes.append(f"the capture's clock was set back {often}{what}: time goes on from there")
-    if without := sum(stamp_ns is None for *_, stamp_ns in stamps):
-        recording.notes.append(f"{without} packets have no time stamp; they come with the packet beside them")
-    return [Placed(time_ns - zero_ns, shift_ns) for time_ns, shift_ns in placed]
+class _Packets(Iterable[Heard]):
+    """The packets heard, in the order of time. A host that sends to itself has another name at the end that did not
+    open, as if that were another host.
+    """
+
+    def __init__(self) -> None:
+        self._rows = Ordered(Spool())
+        self.zero_ns = 0
+        """The time in the rows from which that of a packet counts."""
+        self._own: dict[object, tuple[tuple[bool, int, int], End]] = {}
+        """Key of a connection of a host with itself -> the end that opened it, behind how sure that is."""
+
+    def add(self, number: int, packet: Heard) -> None:
+        """Add a packet with its number in the file, in any order."""
+        self._rows.add((packet.time_ns, number, *_FIELDS(packet)))
+        if packet.source == packet.destination:
+            found = (not packet.flags & SYN, packet.time_ns, number), opener(packet)
+            self._own[_key(packet)] = min(found, self._own.get(_key(packet), found))
+
+    def __iter__(self) -> Iterator[Heard]:
+        for time_ns, _, *others in self._rows:
+            packet = Heard(time_ns - self.zero_ns, *others)
+            if packet.source == packet.destination:
+                self._part(packet)
+            yield packet
+
+    def _part(self, packet: Heard) -> None:
+        _, (_, port) = self._own[_key(packet)]
+        if packet.source_port == packet.destination_port:  # one end: what it acknowledges is its own
+            packet.flags &= ~ACK
+        if packet.flags if packet.protocol == "ICMPv6" else packet.source_port == port:
+            packet.destination += ITSELF
+        else:
+            packet.source += ITSELF
 
 
-def _read_frames(recording: Recording, path: Path, placed: list[Placed], progress: Progress | None) -> list[Heard]:
-    """Read all packets heard, in the order of time. The order of a connection is that of each interface in the file."""
-    reader = HeaderReader(recording.skipped)
-    heard: list[Heard] = []
+def _read_frames(
+    recording: Recording, path: Path, most: int, clock: OneClock, progress: Progress | None
+) -> _Packets:
+    """Return all packets heard, with times from that of the first frame on. The order of a connection is that of each
+    interface in the file.
+    """
+    heard, reader = _Packets(), HeaderReader(recording.skipped)
     latest: dict[object, int] = {}
+    growing: list[tuple[int, Heard]] = []
+    zero_ns: int | None = None
+    most_growing = number = without = 0
     with capture.read(path) as frames:
-        for number, (place, frame) in enumerate(zip(placed, frames, strict=False), 1):
-            found = reader.read(frame._replace(time_ns=place.time_ns))
+        for number, frame in enumerate(islice(frames, most), 1):
+            now_ns, shift_ns = clock.place(frame.section, frame.interface, frame.time_ns if frame.is_stamped else None)
+            if not frame.is_stamped:
+                without += 1
+            elif zero_ns is None or now_ns < zero_ns:
+                zero_ns = now_ns
+            found = reader.read(frame if now_ns == frame.time_ns else frame._replace(time_ns=now_ns))
             if isinstance(found, str):
                 recording.skipped[found] += 1
             else:
-                found.shift_ns = place.shift_ns
+                found.shift_ns = shift_ns
                 if found.protocol == "TCP":
                     key = frame.section, frame.interface, _key(found)
-                    found.time_ns = latest[key] = max(found.time_ns, latest.get(key, 0))
-                heard.append(found)
+                    found.time_ns = latest[key] = max(now_ns, latest.get(key, now_ns))
+                if found.may_grow:
+                    growing.append((number, found))
+                else:
+                    heard.add(number, found)
+                if len(growing) > most_growing:
+                    growing = [each for each in growing if _is_growing(*each, heard, now_ns)]
+                    most_growing = 2 * len(growing)
             if progress is not None and number % _REPORT_EVERY == 0:
                 progress(f"reading {path.name}: {number} packets")
+        for each in growing:
+            heard.add(*each)
+        heard.zero_ns = zero_ns or 0
+        recording.notes += _notes_on_time(clock, heard.zero_ns, without)
         if next(frames, None) is not None:
             read_all = "there are more, which --packets takes in"
-            recording.notes.append(f"reading stopped after {len(placed)} packets; {read_all}")
+            recording.notes.append(f"reading stopped after {number} packets; {read_all}")
         recording.skipped += frames.skipped
         recording.notes += reader.notes()
         if frames.cut_off is not None:
             recording.notes.append(frames.cut_off)
-    return sorted(heard, key=lambda packet: packet.time_ns)
+    return heard
+
+
+def _notes_on_time(clock: OneClock, zero_ns: int, without: int) -> list[str]:
+    """Return sentences about the clock of a capture, in which so many packets are without a time stamp."""
+    notes = []
+    if steps := clock.steps:
+        what = f"by {steps[0].by_ns / NS_PER_S:.3f} s at {(steps[0].at_ns - zero_ns) / NS_PER_S:.3f} s"
+        often = f"{len(steps)} times, first " if len(steps) > 1 else ""
+        notes.append(f"the capture's clock was set back {often}{what}: time goes on from there")
+    if without:
+        notes.append(f"{without} packets have no time stamp; they come with the packet beside them")
+    return notes
+
+
+def _is_growing(number: int, packet: Heard, heard: _Packets, now_ns: int) -> bool:
+    """Return whether fragments may add to a packet; one to which none does is added to `heard`."""
+    if packet.may_grow and abs(now_ns - packet.time_ns) <= REASSEMBLY_NS:
+        return True
+    heard.add(number, packet)
+    return False
 
 
 # --- conversations: the packets between two endpoints; of TCP, those of one connection -------------------------------
 
 
-def _conversations(heard: list[Heard], skipped: Counter[str]) -> list[list[Heard]]:
-    """Return all conversations, in the order of their first usable packets."""
+def _connections(heard: _Packets, skipped: Counter[str]) -> tuple[list[Connection], Ordered]:
+    """Return all connections, in the order of their first usable packets, and rows in the order of time: time, number
+    of the connection, order, and the other fields of a packet.
+    """
     between: defaultdict[object, list[Connection]] = defaultdict(list)
-    found: list[list[Heard]] = []
-    for packet in heard:
+    numbers: dict[Connection, int] = {}
+    rows = Ordered(Spool())
+    for order, packet in enumerate(heard):
         known = between[_key(packet)]
         connection = connection_of(packet, known)
         if connection is None:
             if useless := _is_no_beginning(packet):
                 skipped[useless] += 1
                 continue
-            connection = Connection()
+            connection = Connection(packet)
             known.append(connection)
-            found.append(connection.packets)
+            numbers[connection] = len(numbers)
         connection.take(packet)
-    return found
+        rows.add((packet.time_ns, numbers[connection], order, *_FIELDS(packet)))
+    return [*numbers], rows
 
 
 def _key(packet: Heard) -> object:
     """Return a key that all packets between two ends have, both ways."""
     return packet.protocol, frozenset(packet.ends)
-
-
-def _part_hosts(heard: list[Heard]) -> None:
-    """Give a host that sends to itself another name at the end that did not open, as if that were another host."""
-    own: defaultdict[object, list[Heard]] = defaultdict(list)
-    for packet in heard:
-        if packet.source == packet.destination:
-            own[_key(packet)].append(packet)
-    for packets in own.values():
-        _, port = _opener(packets)
-        for packet in packets:
-            if packet.source_port == packet.destination_port:  # one end: what it acknowledges is its own
-                packet.flags &= ~ACK
-            if packet.flags if packet.protocol == "ICMPv6" else packet.source_port == port:
-                packet.destination += ITSELF
-            else:
-                packet.source += ITSELF
 
 
 def _is_no_beginning(packet: Heard) -> str:
@@ -233,30 +287,22 @@ def _is_no_beginning(packet: Heard) -> str:
     return "reset of no connection" if packet.protocol == "TCP" and packet.flags & RST else ""
 
 
-def _opener(conversation: list[Heard]) -> End:
-    """Return address and port of the end that opened a conversation: by SYN or echo request, else by the ports."""
-    first = next((packet for packet in conversation if packet.flags & SYN), conversation[0])
-    is_from_server = first.source_port < WELL_KNOWN <= first.destination_port
-    is_answer = first.flags & ACK if first.flags & SYN else is_from_server
-    return first.ends[bool(is_answer)]
-
-
-def _mobile_node(conversations: list[list[Heard]], mobile: str | None) -> list[str]:
+def _mobile_node(connections: list[Connection], mobile: str | None) -> list[str]:
     """Return the addresses of the mobile node: those that were given; else of each IP version that of the host that
     opens most flows, and those of hosts that send to themselves: only such a host can have recorded it.
     """
     opened: Counter[str] = Counter()
     own: dict[str, None] = {}
     others: set[str] = set()
-    for conversation in conversations:
-        ends = {conversation[0].source, conversation[0].destination}
-        opener = _opener(conversation)[0].removesuffix(ITSELF)
-        opened.update(dict.fromkeys(ends - {opener + ITSELF}, 0))
-        opened[opener] += 1
-        if opener + ITSELF in ends:
-            own[opener] = None
+    for connection in connections:
+        ends = {host: 0 for host, _ in connection.ends}  # in their order, which decides where two open as many
+        host = connection.opener[0].removesuffix(ITSELF)
+        opened.update({end: 0 for end in ends if end != host + ITSELF})
+        opened[host] += 1
+        if host + ITSELF in ends:
+            own[host] = None
         else:
-            others |= ends
+            others |= {*ends}
     ranked = opened.most_common()
     if mobile is not None:
         return [_named(word.strip(), ranked) for word in mobile.split(",")]
@@ -281,48 +327,71 @@ def _named(word: str, ranked: list[tuple[str, int]]) -> str:
 # --- flows -----------------------------------------------------------------------------------------------------------
 
 
-def _is_replayed(recording: Recording, packets: list[Heard]) -> bool:
-    """Return whether a conversation is one of the mobile node with another host."""
-    ends = packets[0].source, packets[0].destination
-    is_one = sum(host in recording.mobile for host in ends) == 1
+def _is_replayed(recording: Recording, connection: Connection) -> bool:
+    """Return whether a connection is one of the mobile node with another host."""
+    (source, _), (destination, _) = connection.ends
+    is_one = sum(host in recording.mobile for host in (source, destination)) == 1
     if not is_one:
-        recording.skipped[f"between {ends[0]} and {ends[1]}, not the mobile node and another host"] += len(packets)
+        what = f"between {source} and {destination}, not the mobile node and another host"
+        recording.skipped[what] += connection.packets
     return is_one
 
 
-def _cut_silences(recording: Recording, packets: list[Heard], silence_s: float) -> None:
-    """Cut what is longer than a silence out of the time of all flows; that tells how long they last."""
-    packets.sort(key=lambda packet: packet.time_ns)
-    cut = cut_silences([Placed(one.time_ns, one.shift_ns) for one in packets], seconds(silence_s))
-    for packet, time_ns in zip(packets, cut.times_ns, strict=True):
-        recording.duration_ns = packet.time_ns = time_ns
-    recording.offsets = cut.offsets
-    if cut.ahead_ns:
-        late = f"{cut.ahead_ns / NS_PER_S:.3f} s after the capture's first"
+def _cut_silences(
+    recording: Recording, heard: Ordered, connections: list[Connection], replayed: list[bool], silence_s: float
+) -> Ordered:
+    """Cut what is longer than a silence out of the time of all flows; that tells how long they last.
+
+    Takes the rows of `_connections`; gives those that are replayed in the order of their connections: number of the
+    connection, whether it is no foretaste, time, order, and the other fields of a packet. The SYNs and FINs of a
+    connection are in front of it as a foretaste, and again in their turn.
+    """
+    silences, rows = Silences(seconds(silence_s)), Ordered(Spool())
+    for captured_ns, which, order, *others in heard:
+        if replayed[which]:
+            connection, time_ns = connections[which], silences.cut(Placed(captured_ns, others[_SHIFT]))
+            recording.duration_ns = connection.last_ns = time_ns
+            if connection.first_ns is None:
+                connection.first_ns = time_ns
+            if connection.protocol == "TCP" and others[_FLAGS] & (SYN | FIN):
+                packet = Heard(captured_ns, *others)
+                packet.sequence = connection.sequence(packet)
+                others = [*_FIELDS(packet)]
+                rows.add((which, False, time_ns, order, *others))
+            rows.add((which, True, time_ns, order, *others))
+    recording.offsets = silences.offsets
+    if silences.ahead_ns:
+        late = f"{silences.ahead_ns / NS_PER_S:.3f} s after the capture's first"
         recording.notes.append(f"time zero is the first packet of a flow, {late}")
-    if cut.cuts:
-        later = f" and {len(cut.cuts) - 1} later" if len(cut.cuts) > 1 else ""
-        less = f"{sum(by_ns for _, by_ns in cut.cuts) / NS_PER_S:.3f} s less"
-        where = f"at {cut.cuts[0][0] / NS_PER_S:.3f} s{later}"
+    if cuts := silences.cuts:
+        later = f" and {len(cuts) - 1} later" if len(cuts) > 1 else ""
+        less = f"{sum(by_ns for _, by_ns in cuts) / NS_PER_S:.3f} s less"
+        where = f"at {cuts[0][0] / NS_PER_S:.3f} s{later}"
         recording.notes.append(f"silence of all flows {where} cut to {silence_s:g} s, {less}; --silence says otherwise")
+    return rows
 
 
-def _add_flow(recording: Recording, packets: list[Heard], lack: Lack) -> None:
-    """Add the flow of a conversation."""
-    first, last = packets[0], packets[-1]
-    (near, near_port), (far, far_port) = first.ends if first.source in recording.mobile else first.ends[::-1]
-    order, protocol, zeros, opens_ns = len(recording.flows) + 1, first.protocol, 0, first.time_ns
-    script: Sequence[Datagram] | Sequence[Write]
+def _add_flow(recording: Recording, connection: Connection, rows: Iterable[Row], lack: Lack, spool: Spool) -> None:
+    """Add the flow of a connection, whose packets are the `rows` of `_cut_silences`."""
+    ends, protocol, first_ns = connection.ends, connection.protocol, connection.first_ns or 0
+    (near, near_port), (far, far_port) = ends if ends[0][0] in recording.mobile else ends[::-1]
+    order, zeros, opens_ns = len(recording.flows) + 1, 0, first_ns
+    packets = ((is_late, Heard(time_ns, *others)) for _, is_late, time_ns, _, *others in rows)
     if protocol == "TCP":
-        script, zeros = stream(packets, near, recording.skipped, lack)
-        opens_ns = opened_ns(packets)
+        script, streams = Script(Write, spool), Streams(near, first_ns, recording.skipped, lack)
+        for is_late, packet in packets:
+            (streams.take if is_late else streams.expect)(packet)
+        zeros, opens_ns = streams.write(script), streams.opened_ns
     else:
-        script = [
-            Datagram(one.time_ns, one.source == near, min(one.octets, MOST_DATAGRAM), one.sequence)
-            for one in packets if protocol == "UDP" or one.flags
-        ]  # fmt: skip
+        script = Script(Datagram, spool)
+        for _, packet in packets:
+            if protocol == "UDP" or packet.flags:
+                is_up, octets = packet.source == near, min(packet.octets, MOST_DATAGRAM)
+                script.add_datagram(packet.time_ns, is_up, octets, packet.sequence)
+    script.flush()
     name = f"{order} ping" if protocol == "ICMPv6" else f"{order} {protocol} {far_port}"
-    app = Recorded(protocol, script, far_port, name, opens_ns, last.time_ns, start_s=None, zeros=zeros)
+    app = Recorded(protocol, script, far_port, name, opens_ns, connection.last_ns, start_s=None, zeros=zeros)
+    times_ns = first_ns, connection.last_ns
     recording.flows.append(
-        RecordedFlow(order, near, near_port, far, far_port, first.time_ns, last.time_ns, len(packets), app)
+        RecordedFlow(order, near, near_port, far, far_port, *times_ns, connection.packets, app)
     )

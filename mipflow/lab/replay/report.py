@@ -14,7 +14,7 @@ from mipflow.flow.tables import FLOW_MAPPING_TABLE, HOME_ADDRESS_TABLE, listed
 from mipflow.lab.replay.replay import Move
 from mipflow.lab.world import World
 from mipflow.mip6.registrations.steps import WAITS
-from mipflow.node.applications.recorded import Recorded, Write
+from mipflow.node.applications.recorded import RecordedRunning
 from mipflow.sim.clock import seconds
 from mipflow.sim.meter import Meter
 from mipflow.wire.address import Address
@@ -148,9 +148,9 @@ def delivery_lines(flows: Sequence[Flow]) -> list[str]:
     """Report whether the octets of recorded TCP flows arrived, as they were written."""
     total, zeros, connections, lines = 0, 0, 0, []
     for flow in flows:
-        if flow.running is not None and isinstance(flow.app, Recorded) and flow.app.protocol == "TCP":
-            written = sum(len(step.data) for step in flow.app.script if isinstance(step, Write))
-            connections, total, zeros = connections + 1, total + written, zeros + flow.app.zeros
+        if isinstance(flow.running, RecordedRunning) and flow.app.protocol == "TCP":
+            written = sum(side.octets for side in flow.running.script.sides)
+            connections, total, zeros = connections + 1, total + written, zeros + flow.running.recorded.zeros
             if not flow.running.is_complete:
                 wrong = "" if flow.running.is_correct else ", not all as they were written"
                 lines.append(f"flow {flow.id}: {flow.running.received_bytes} of {written} octets have arrived{wrong}")

@@ -1,19 +1,20 @@
-"""The writes of both ends of a TCP connection, made out from its segments. Pure.
+"""The writes of both ends of a TCP connection, made out from its segments.
 
-Takes the packets heard of a connection, in order; gives the script of `node.applications.recorded`. Captures are rarely
-whole: octets that are missing are zeros, a connection may have begun before, what was sent again counts once, and the
-octet of a keep-alive not at all.
+Takes the packets heard of a connection, one by one in order; writes the script of `node.applications.recorded`.
+Captures are rarely whole: octets that are missing are zeros, a connection may have begun before, what was sent again
+counts once, and the octet of a keep-alive not at all.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mipflow.lab.replay.headers import ACK, FIN, PSH, RST, SYN, Heard
-from mipflow.node.applications.recorded import End, Write
+from mipflow.node.applications.recorded import End, Script
+from mipflow.wire.captures.spool import Rows, Spool, temporary_file
 
 MOST_MISSING = 1 << 24
 """Octets. A sequence number further ahead than this is taken for nonsense, not for a gap in the capture."""
@@ -55,54 +56,110 @@ class Lack:
         return [f"{octets} octets of TCP {what}" for octets, what in said if octets]
 
 
-def stream(packets: Sequence[Heard], near: str, skipped: Counter[str], lack: Lack) -> tuple[list[Write], int]:
-    """Put together a connection; `near` is the address of the near end. Counts segments that are left out in `skipped`.
+class Streams:
+    """Both directions of a connection, whose segments come one by one; `near` is the address of the near end.
 
-    Gives the script, and how many of its octets are zeros because the capture does not have them.
+    Each may have been captured late, so all SYNs and FINs are told to `expect` before the segments are taken. Counts
+    those that are left out in `skipped`.
     """
-    up, down = (_Half(upward, packets[0].time_ns, lack) for upward in (True, False))
-    reset: tuple[_Half, _Half, int] | None = None
-    for packet in packets:  # each may have been captured late
-        half = up if packet.source == near else down
+
+    def __init__(self, near: str, begun_ns: int, skipped: Counter[str], lack: Lack) -> None:
+        self._near = near
+        self._skipped = skipped
+        steps = Spool()
+        self._up, self._down = (_Half(begun_ns, lack, Rows(steps)) for _ in range(2))
+        self._reset: tuple[_Half, _Half, int] | None = None
+        self._begun_ns = self._syn_ns = begun_ns
+        self._is_accepted = False
+
+    def expect(self, packet: Heard) -> None:
+        """Let a SYN or FIN tell where its direction begins or ends."""
+        half, _ = self._halves(packet)
         if packet.flags & SYN and not packet.flags & RST:
             half.begin(packet.sequence + 1)
         if packet.flags & FIN and not packet.flags & RST:
             half.fin = (packet.sequence + bool(packet.flags & SYN) + packet.octets) & _MASK
-    for packet in packets:
-        half, other = (up, down) if packet.source == near else (down, up)
-        if packet.flags & RST:
-            reset = reset or (half, other, packet.time_ns)
-            continue
-        if packet.flags & SYN:
-            reset = None  # who was refused tries again
-        if left_out := half.take(packet, other):
-            skipped[left_out] += 1
-    if reset is not None:
-        half, other, now = reset
-        if not (up.ended and down.ended and half.heard == other.next):  # else nobody minds
-            half.add(other, now, end="reset")
-    return [*up.writes(), *down.writes()], up.zeros() + down.zeros()
 
-
-def opened_ns(packets: Sequence[Heard]) -> int:
-    """Return when a connection opened: with the last SYN before it was accepted; one that never was, with the first."""
-    last_ns = packets[0].time_ns
-    for packet in packets:
-        if packet.flags & (SYN | ACK | RST) == SYN:
-            last_ns = packet.time_ns
+    def take(self, packet: Heard) -> None:
+        """Take the next segment."""
+        half, other = self._halves(packet)
+        if packet.flags & (SYN | ACK | RST) == SYN and not self._is_accepted:
+            self._syn_ns = packet.time_ns
         elif not packet.flags & RST:
-            return last_ns
-    return packets[0].time_ns
+            self._is_accepted = True
+        if packet.flags & RST:
+            self._reset = self._reset or (half, other, packet.time_ns)
+            return
+        if packet.flags & SYN:
+            self._reset = None  # who was refused tries again
+        if left_out := half.take(packet, other):
+            self._skipped[left_out] += 1
+
+    def _halves(self, packet: Heard) -> tuple[_Half, _Half]:
+        """Return the direction of a segment, and the other one."""
+        return (self._up, self._down) if packet.source == self._near else (self._down, self._up)
+
+    @property
+    def opened_ns(self) -> int:
+        """When it opened: with the last SYN before it was accepted; one that never was, with the first segment."""
+        return self._syn_ns if self._is_accepted else self._begun_ns
+
+    def write(self, script: Script) -> int:
+        """Write the script, once all is taken; return how many of its octets are zeros because the capture does not
+        have them.
+        """
+        up, down = self._up, self._down
+        if self._reset is not None:
+            half, other, now = self._reset
+            if not (up.ended and down.ended and half.heard == other.next):  # else nobody minds
+                half.add(other, now, end="reset")
+        return up.write(script, upward=True) + down.write(script, upward=False)
+
+
+class Text:
+    """The octets of one direction: where some come twice the first ones count, and those that never come are zeros."""
+
+    def __init__(self) -> None:
+        self._file = temporary_file()
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        """The spans that have come, in order; none touches the next."""
+
+    def put(self, start: int, octets: bytes) -> None:
+        """Take octets, of which the first is at position `start`."""
+        if octets:
+            at, end = start, start + len(octets)
+            first, behind = bisect_left(self._ends, start), bisect_right(self._starts, end)
+            spans = [*zip(self._starts[first:behind], self._ends[first:behind], strict=True)]
+            for there, its_end in [*spans, (end, end)]:
+                if at < there:
+                    self._file.seek(at)
+                    self._file.write(octets[at - start : there - start])
+                at = max(at, its_end)
+            self._starts[first:behind] = [min(start, spans[0][0]) if spans else start]
+            self._ends[first:behind] = [max(end, spans[-1][1]) if spans else end]
+
+    def count(self) -> int:
+        """Return how many octets have come."""
+        return sum(self._ends) - sum(self._starts)
+
+    def read(self, sizes: Iterable[int]) -> Iterator[bytes]:
+        """Yield the octets from the first on, so many each time; then they are gone."""
+        self._file.seek(0)
+        for size in sizes:
+            yield self._file.read(size).ljust(size, b"\0")
+        self._file.close()
 
 
 @dataclass(slots=True)
 class _Half:
     """One direction of the connection. Positions count octets from the first that was written; a FIN counts as one."""
 
-    upward: bool
     acted_ns: int
     """The time at which the capture saw the sender's last step."""
     lack: Lack
+    steps: Rows
+    """The sender's steps: octets of the other end that it waits for, pause, end, octets to write."""
     base: int | None = None
     """The sequence number of position 0; None while nothing tells."""
     perhaps: int | None = None
@@ -120,11 +177,13 @@ class _Half:
     """The time at which the capture saw its SYN."""
     reaction_ns: int | None = None
     """The round trip beyond the capture: from a packet that passes it to the answer that its receiver sends at once."""
-    steps: list[tuple[int, int, int, End]] = field(default_factory=list)
-    """The sender's steps: (octets of the other end that it waits for, pause, octets to write, end)."""
-    pieces: list[tuple[int, bytes]] = field(default_factory=list)
-    reached: list[tuple[int, int]] = field(default_factory=list)
-    """Pairs (position, time): when the capture had seen the direction up to there."""
+    waited: int = 0
+    """The octets of the other end that the sender's last step waits for."""
+    text: Text = field(default_factory=Text)
+    reached: deque[tuple[int, int]] = field(default_factory=deque)
+    """Pairs (position, time): when the capture had seen the direction up to there, as far as the other end had not
+    heard it.
+    """
 
     def take(self, packet: Heard, other: _Half) -> str:
         """Take the sender's next segment; return why it is left out, or nothing."""
@@ -148,6 +207,8 @@ class _Half:
             if position is None:
                 return _MISFIT
             self.heard = max(self.heard, min(position, other.next))
+            while other.reached and other.reached[0][0] < self.heard:
+                other.reached.popleft()
         if not (octets or packet.flags & FIN):
             return ""
         start = self.catch_up(packet.sequence + is_syn, other, now)
@@ -163,7 +224,7 @@ class _Half:
         elsewhere = min(packet.elsewhere, filled)
         new, self.lack.elsewhere = new - cut_off + filled, self.lack.elsewhere + elsewhere
         self.lack.cut_off += filled - elsewhere
-        self.pieces.append((max(start, 0), packet.data[max(-start, 0) :]))
+        self.text.put(max(start, 0), packet.data[max(-start, 0) :])
         if new > 0:
             self.add(other, now, new)
         if packet.flags & FIN and not self.ended:
@@ -207,29 +268,18 @@ class _Half:
     def add(self, other: _Half, now: int, octets: int = 0, end: End = "") -> None:
         """Add the sender's next step, seen at `now`."""
         ready = self.acted_ns
-        if self.heard > (self.steps[-1][0] if self.steps else 0):
-            _, passed = other.reached[bisect_left(other.reached, (self.heard, 0))]
-            ready = max(ready, passed + (self.reaction_ns or 0))
-        self.steps.append((self.heard, max(now - ready, 0), octets, end))
+        if self.heard > self.waited:
+            ready = max(ready, other.reached[0][1] + (self.reaction_ns or 0))
+        self.steps.add((self.heard, max(now - ready, 0), end, octets, b""))
+        self.waited = self.heard
         self.ended |= end == "close"
         self.next += octets + (end == "close")
         self.acted_ns = now
         self.reached.append((self.next, now))
 
-    def zeros(self) -> int:
-        """Return how many octets of the direction no piece has."""
-        lacking = reach = 0
-        for start, piece in sorted(self.pieces):
-            lacking, reach = lacking + max(start - reach, 0), max(reach, start + len(piece))
-        return lacking + self.next - self.ended - reach
-
-    def writes(self) -> Iterator[Write]:
-        """Yield all steps, with what the capture kept of their octets: where it has some twice, those that came first.
-        """
-        text = bytearray(self.next - self.ended)
-        for start, piece in reversed(self.pieces):
-            text[start : start + len(piece)] = piece
-        start = 0
-        for heard, pause_ns, octets, end in self.steps:
-            yield Write(self.upward, heard, pause_ns, bytes(text[start : start + octets]), end)
-            start += octets
+    def write(self, script: Script, upward: bool) -> int:
+        """Write all steps; return how many of their octets are zeros that never came."""
+        texts = self.text.read(octets for *_, octets, _ in self.steps)
+        for (heard, pause_ns, end, *_), text in zip(self.steps, texts, strict=True):
+            script.add_write(upward, heard, pause_ns, end, text)
+        return self.next - self.ended - self.text.count()

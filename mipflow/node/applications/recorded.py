@@ -5,11 +5,11 @@ Takes a script of plain values, such as `lab.replay.recording` reads from a capt
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Annotated, Literal, cast, get_args
+from functools import lru_cache, partial
+from itertools import chain
+from typing import Annotated, Any, Literal, get_args
 
 from mipflow.arguments import FLAG, PORT, SECONDS, TEXT, YEAR_S, Checked, instance, one_of, optional, whole
 from mipflow.errors import ProtocolMisuse, shown
@@ -17,6 +17,7 @@ from mipflow.node.applications.application import Ends, Running
 from mipflow.node.tcp.sockets import Tcp, TcpSocket
 from mipflow.sim.clock import seconds
 from mipflow.wire.address import Address
+from mipflow.wire.captures.spool import Rows, Spool
 
 End = Literal["", "close", "reset"]
 MOST_DATAGRAM = 65_535 - 8
@@ -53,6 +54,84 @@ class Write(Checked):
     end: Annotated[End, one_of(*get_args(End))] = ""
 
 
+Step = Datagram | Write
+
+
+@dataclass(slots=True)
+class Side:
+    """The part of a script that one end of a TCP connection plays; of datagrams, all of it."""
+
+    rows: Rows
+    """Its steps: the fields of `Datagram`, or of `Write` with the octets at the end."""
+    steps: int = 0
+    octets: int = 0
+    closes: int = 0
+    """The number of steps, of octets that it writes, and of its FINs."""
+
+
+class Script(Sequence[Step]):
+    """The steps of one flow, kept on disk where they are many: a `Spool` may be shared by many scripts."""
+
+    def __init__(self, kind: type[Step], spool: Spool | None = None) -> None:
+        self.kind = kind
+        spool = spool or Spool()
+        self.sides = Side(Rows(spool)), Side(Rows(spool))
+        """The steps of the near end and those of the far one; datagrams are all in the first."""
+        self.last_ns = 0
+        """The time of the latest datagram, in nanoseconds."""
+
+    @classmethod
+    def of(cls, protocol: str, steps: Iterable[Step]) -> Script:
+        """Make a script of steps. Raises ProtocolMisuse for a step of another protocol."""
+        kind: type[Step] = Write if protocol == "TCP" else Datagram
+        script = cls(kind)
+        for step in steps:
+            if not isinstance(step, kind):
+                given = f"{shown(step)} in a script of {protocol}"
+                raise ProtocolMisuse(f"{given}; expected {kind.__name__} values", step)
+            if isinstance(step, Datagram):
+                script.add_datagram(step.at_ns, step.upward, step.octets, step.sequence)
+            else:
+                script.add_write(step.upward, step.heard, step.pause_ns, step.end, step.data)
+        return script
+
+    def add_datagram(self, at_ns: int, upward: bool, octets: int, sequence: int) -> None:
+        """Add a `Datagram`."""
+        side = self.sides[0]
+        side.steps += 1
+        self.last_ns = max(self.last_ns, at_ns)
+        side.rows.add((at_ns, upward, octets, sequence, b""))
+
+    def add_write(self, upward: bool, heard: int, pause_ns: int, end: End, data: bytes) -> None:
+        """Add a `Write`."""
+        side = self.sides[not upward]
+        side.steps, side.octets, side.closes = side.steps + 1, side.octets + len(data), side.closes + (end == "close")
+        side.rows.add((upward, heard, pause_ns, end, data))
+
+    def flush(self) -> None:
+        """Hold no step in memory."""
+        for side in self.sides:
+            side.rows.flush()
+
+    def __len__(self) -> int:
+        return sum(side.steps for side in self.sides)
+
+    def __iter__(self) -> Iterator[Step]:
+        for a, b, c, d, data in chain(*(side.rows for side in self.sides)):
+            yield Write(a, b, c, data, d) if self.kind is Write else Datagram(a, b, c, d)
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Script of {len(self)} steps>"
+
+
 @dataclass(slots=True, frozen=True)
 class Recorded(Checked):
     """One flow of a capture, both ways.
@@ -65,7 +144,7 @@ class Recorded(Checked):
     """
 
     protocol: Annotated[Literal["UDP", "TCP", "ICMPv6"], one_of("UDP", "TCP", "ICMPv6")]
-    script: Annotated[Sequence[Datagram] | Sequence[Write], instance((list, tuple), "a list of steps")]
+    script: Annotated[Sequence[Datagram] | Sequence[Write] | Script, instance((list, tuple, Script), "a list of steps")]
     port: Annotated[int, PORT] = 9
     name: Annotated[str, TEXT] = "recorded"
     opens_ns: Annotated[int, SPAN_NS] = 0
@@ -75,12 +154,10 @@ class Recorded(Checked):
 
     def start(self, ends: Ends) -> RecordedRunning:
         """Set it going. Raises ProtocolMisuse for a script of another protocol."""
-        kind = Write if self.protocol == "TCP" else Datagram
-        for step in self.script:
-            if not isinstance(step, kind):
-                given = f"{shown(step)} in a script of {self.protocol}"
-                raise ProtocolMisuse(f"{given}; expected {kind.__name__} values", step)
-        running = _Connection(ends, self) if self.protocol == "TCP" else _Datagrams(ends, self)
+        kind: type[Step] = Write if self.protocol == "TCP" else Datagram
+        given = self.script
+        script = given if isinstance(given, Script) and given.kind is kind else Script.of(self.protocol, given)
+        running = _Connection(ends, self, script) if kind is Write else _Datagrams(ends, self, script)
         start_s = self.start_s
         if start_s is not None:
             ends.near.flow_seam.when_ready(ends.flow, lambda: running.begin(ends.clock.now + seconds(start_s)))
@@ -90,9 +167,10 @@ class Recorded(Checked):
 class RecordedRunning(Running):
     """A recorded flow under way. It is complete once all was sent and, over TCP, has arrived as it was written."""
 
-    def __init__(self, ends: Ends, recorded: Recorded) -> None:
+    def __init__(self, ends: Ends, recorded: Recorded, script: Script) -> None:
         super().__init__(ends)
         self.recorded = recorded
+        self.script = script
         self.near: tuple[Address, int] | None = None
         """Address and port of the near end as the far end sees them; None until it has begun."""
         self.due_ns = 0
@@ -113,10 +191,8 @@ class RecordedRunning(Running):
             why = f"flow {ends.flow} cannot begin twice or in the past; call begin() once, for now or later"
             raise ProtocolMisuse(why, zero_ns)
         self.near = ends.near.flow_seam.address_of_flow(ends.flow), ends.near_port
-        last = [step.at_ns for step in self.recorded.script[-1:] if isinstance(step, Datagram)]
-        lasts_ns = max([self.recorded.ends_ns, *last])
         for host in (ends.near, ends.far):
-            host.flow_seam.flow_lasts(ends.flow, zero_ns + lasts_ns)
+            host.flow_seam.flow_lasts(ends.flow, zero_ns + max(self.recorded.ends_ns, self.script.last_ns))
         self._begin(zero_ns, self.near)
 
     def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
@@ -134,7 +210,7 @@ class RecordedRunning(Running):
 # --- UDP and echo: each packet at its time ---------------------------------------------------------------------------
 
 
-@cache
+@lru_cache(1024)
 def _payload(octets: int) -> bytes:
     """Return so many zeros, the same value each time: a socket then sends the same datagram value again."""
     return bytes(octets)
@@ -142,43 +218,47 @@ def _payload(octets: int) -> bytes:
 
 class _Datagrams(RecordedRunning):
     def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
-        send = self._udp(near) if self.recorded.protocol == "UDP" else self._echo(near)
-        steps = iter(cast("Sequence[Datagram]", self.recorded.script))
+        self._zero_ns = zero_ns
+        self._send = self._udp(near) if self.recorded.protocol == "UDP" else self._echo(near)
+        self._steps = iter(self.script.sides[0].rows)
+        self._wait()
 
-        def follow(due: Datagram | None = None) -> None:
-            if due is not None:
-                send(due)
-            step = next(steps, None)
-            self.is_complete = step is None
-            if step is not None:
-                self.at(max(zero_ns + step.at_ns, self.ends.clock.now), partial(follow, step))
+    def _wait(self) -> None:
+        """Wait until the next datagram is due."""
+        self._step = next(self._steps, None)
+        self.is_complete = self._step is None
+        if self._step is not None:
+            self.at(max(self._zero_ns + self._step[0], self.ends.clock.now), self._follow)
 
-        follow()
+    def _follow(self) -> None:
+        assert self._step is not None
+        _, upward, octets, sequence, _ = self._step
+        self._send(upward, _payload(octets), sequence)
+        self._wait()
 
-    def _udp(self, near: tuple[Address, int]) -> Callable[[Datagram], None]:
+    def _udp(self, near: tuple[Address, int]) -> Callable[[bool, bytes, int], None]:
         ends = self.ends
         up = ends.near.udp(ends.near_port, ends.remote, ends.flow)
         down = ends.far.udp(ends.far_port, near, ends.flow, upward=False)
         up.on_datagram = down.on_datagram = self.count
-        return lambda step: (up if step.upward else down).send(_payload(step.octets))
+        return lambda upward, data, _: (up if upward else down).send(data)
 
-    def _echo(self, near: tuple[Address, int]) -> Callable[[Datagram], None]:
+    def _echo(self, near: tuple[Address, int]) -> Callable[[bool, bytes, int], None]:
         ends = self.ends
         ends.far_port = ends.near_port  # both ends have the identifier
         up = ends.near.echo(ends.near_port, ends.remote[0], ends.flow)
         down = ends.far.echo(ends.near_port, near[0], -ends.flow)
         up.on_reply = down.on_reply = lambda _, data: self.count(data)
-        return lambda step: (up if step.upward else down).send(step.sequence, _payload(step.octets))
+        return lambda upward, data, sequence: (up if upward else down).send(sequence, data)
 
 
 # --- TCP: what each end wrote, once it had heard what it had heard then ----------------------------------------------
 
 
 class _Connection(RecordedRunning):
-    def __init__(self, ends: Ends, recorded: Recorded) -> None:
-        super().__init__(ends, recorded)
-        script = cast("Sequence[Write]", recorded.script)
-        up, down = ([step for step in script if step.upward is upward] for upward in (True, False))
+    def __init__(self, ends: Ends, recorded: Recorded, script: Script) -> None:
+        super().__init__(ends, recorded, script)
+        up, down = script.sides
         self.sides = _Side(self, up, down), _Side(self, down, up)
 
     def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
@@ -203,19 +283,22 @@ class _Side:
 
     _socket: TcpSocket
 
-    def __init__(self, running: _Connection, steps: Sequence[Write], others: Sequence[Write]) -> None:
+    def __init__(self, running: _Connection, own: Side, other: Side) -> None:
         self._running = running
-        self._steps = deque(steps)
-        self._expected = b"".join(step.data for step in others)
-        self._to_hear = len(self._expected) + sum(step.end == "close" for step in others)
+        self._steps = iter(own.rows)
+        self._step = next(self._steps, None)
+        self._left = own.steps
+        self._to_hear = other.octets + other.closes
         self._heard = 0
         """Octets that have arrived; a FIN counts as one."""
+        self._expected = bytearray()
+        """Octets that the other end has written and that have not arrived."""
         self._may_act = False
         """True while the connection is open and no pause is under way."""
 
     def is_done(self, left: int = 0) -> bool:
         """True where `left` steps are left to take, and all octets of the other end have arrived, its FIN included."""
-        return len(self._steps) == left and self._heard >= self._to_hear
+        return self._left == left and self._heard >= self._to_hear
 
     def take(self, socket: TcpSocket) -> None:
         """Use this socket, which is not open yet."""
@@ -227,7 +310,8 @@ class _Side:
         self._running.proceed()
 
     def _received(self, piece: bytes) -> None:
-        self._running.is_correct &= self._expected.startswith(piece, self._heard)
+        self._running.is_correct &= self._expected.startswith(piece)
+        del self._expected[: len(piece)]
         self._running.count(piece)
         self._heard += len(piece)
         self._running.proceed()
@@ -238,18 +322,21 @@ class _Side:
 
     def proceed(self, other: _Side) -> None:
         """Begin the pause before the next step, if the octets that it waits for have arrived."""
-        if not self._may_act or not self._steps or self._heard < self._steps[0].heard:
+        step = self._step
+        if not self._may_act or step is None or self._heard < step[1]:
             return
-        if self._steps[0].end != "reset" or (self.is_done(left=1) and other.is_done()):
+        _, _, pause_ns, end, data = step
+        if end != "reset" or (self.is_done(left=1) and other.is_done()):
             self._may_act = False
-            self._running.at(self._running.ends.clock.now + self._steps[0].pause_ns, self._act)
+            self._running.at(self._running.ends.clock.now + pause_ns, partial(self._act, other, end, data))
 
-    def _act(self) -> None:
-        step = self._steps.popleft()
-        if step.data:
-            self._socket.write(step.data)
-        if step.end == "close":
+    def _act(self, other: _Side, end: End, data: bytes) -> None:
+        self._step, self._left = next(self._steps, None), self._left - 1
+        if data:
+            other._expected += data
+            self._socket.write(data)
+        if end == "close":
             self._socket.close()
-        elif step.end == "reset":
+        elif end == "reset":
             self._socket.abort()
         self._ready()

@@ -7,10 +7,29 @@ from itertools import pairwise, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mipflow.lab.replay.capture_clock import Placed, SetBack, Stamp, cut_silences, one_clock
+from mipflow.lab.replay.capture_clock import OneClock, Placed, SetBack, Silences
 
+Stamp = tuple[int, int, int | None]
+"""Section, interface, and time stamp in nanoseconds."""
 S = 1_000_000_000
 YEAR = 365 * 86_400 * S
+
+
+def one_clock(stamps: list[Stamp]) -> tuple[list[Placed], list[SetBack]]:
+    """Place all packets, and return where the clock was set back; the second clock knows what the first one saw."""
+    first = OneClock()
+    guessed = [first.place(*stamp) for stamp in stamps]
+    second = OneClock(first.heads)
+    placed = [second.place(*stamp) for stamp in stamps]
+    assert first.steps == second.steps and first.heads == second.heads and not second.is_unsure
+    assert first.is_unsure or guessed == placed
+    return placed, second.steps
+
+
+def cut_silences(placed: list[Placed], longest_ns: int) -> tuple[list[int], Silences]:
+    """Cut all; return the times that are left, and what was cut."""
+    silences = Silences(longest_ns)
+    return [silences.cut(each) for each in placed], silences
 
 
 def times(stamps: list[Stamp]) -> list[float]:
@@ -98,18 +117,43 @@ def test_one_clock_keeps_its_word(stamps: list[Stamp]) -> None:
     assert bool(steps) == any(each.shift_ns for each in placed)
 
 
+@given(STAMPS)
+def test_a_packet_without_a_stamp_has_the_place_that_a_search_in_the_whole_file_finds(stamps: list[Stamp]) -> None:
+    placed, _ = one_clock(stamps)
+    known = [place if stamp[2] is not None else None for place, stamp in zip(placed, stamps, strict=True)]
+    for rooms in ([stamp[0] for stamp in stamps], [0] * len(stamps)):
+        for order in (range(len(stamps)), range(len(stamps))[::-1]):
+            last: dict[int, Placed] = {}
+            for number in order:
+                here = known[number] = known[number] or last.get(rooms[number])
+                if here is not None:
+                    last[rooms[number]] = here
+    assert placed == [each or Placed(0, 0) for each in known]
+
+
+def test_a_clock_is_unsure_only_where_a_packet_behind_might_tell() -> None:
+    for stamps, is_unsure in (
+        (section(1, None, 2), False), (section(None, 2), True), (section(None), True),
+        ([*section(1), *section(None, 2, number=1)], True), ([*section(1), *section(3, None, number=1)], False),
+    ):  # fmt: skip
+        clock = OneClock()
+        for stamp in stamps:
+            clock.place(*stamp)
+        assert clock.is_unsure is is_unsure
+
+
 # --- silences
 
 
 def test_a_silence_is_cut_and_one_before_the_first_packet_falls_away() -> None:
-    cut = cut_silences([Placed(each * S, 0) for each in (0, 10, 5000, 5001, 9000)], 3600 * S)
-    assert [each / S for each in cut.times_ns] == [0, 10, 3610, 3611, 7211]
+    times_ns, cut = cut_silences([Placed(each * S, 0) for each in (0, 10, 5000, 5001, 9000)], 3600 * S)
+    assert [each / S for each in times_ns] == [0, 10, 3610, 3611, 7211]
     assert cut.cuts == [(10 * S, 1390 * S), (3611 * S, 399 * S)] and cut.ahead_ns == 0
     assert cut.offsets == [(0, 0), (3610 * S, 1390 * S), (7211 * S, 1789 * S)]
-    late = cut_silences([Placed(YEAR, 0), Placed(YEAR + S, 0)], 3600 * S)
-    assert late.times_ns == [0, S] and late.ahead_ns == YEAR and late.offsets == [(0, YEAR)]
-    assert cut_silences([Placed(7 * S, 0), Placed(8 * S, 2 * S)], 3600 * S).offsets == [(7 * S, 0), (8 * S, -2 * S)]
-    assert cut_silences([], S).times_ns == []
+    late_ns, late = cut_silences([Placed(YEAR, 0), Placed(YEAR + S, 0)], 3600 * S)
+    assert late_ns == [0, S] and late.ahead_ns == YEAR and late.offsets == [(0, YEAR)]
+    assert cut_silences([Placed(7 * S, 0), Placed(8 * S, 2 * S)], 3600 * S)[1].offsets == [(7 * S, 0), (8 * S, -2 * S)]
+    assert cut_silences([], S)[0] == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([0, 0, 0, 7])), max_size=20), st.integers(1, 12))
@@ -118,12 +162,12 @@ def test_every_gap_is_itself_or_the_longest(gaps: list[tuple[int, int]], longest
     for gap, shift in gaps:
         now += gap
         placed.append(Placed(now, shift))
-    cut = cut_silences(placed, longest)
-    left = [b - a for a, b in pairwise(cut.times_ns)]
+    times_ns, cut = cut_silences(placed, longest)
+    left = [b - a for a, b in pairwise(times_ns)]
     assert left == [min(b.time_ns - a.time_ns, longest) for a, b in pairwise(placed)]
-    assert all(each.time_ns in (0, cut.ahead_ns + cut.times_ns[0]) or cut.ahead_ns == 0 for each in placed[:1])
-    for each, time_ns in zip(placed, cut.times_ns, strict=True):
+    assert all(each.time_ns in (0, cut.ahead_ns + times_ns[0]) or cut.ahead_ns == 0 for each in placed[:1])
+    for each, time_ns in zip(placed, times_ns, strict=True):
         # The last packet at a time says what the capture's clock shows there.
-        same = [other for other, at_ns in zip(placed, cut.times_ns, strict=True) if at_ns == time_ns]
+        same = [other for other, at_ns in zip(placed, times_ns, strict=True) if at_ns == time_ns]
         offset = [ahead_ns for from_ns, ahead_ns in cut.offsets if from_ns <= time_ns][-1]
         assert time_ns + offset == same[-1].time_ns - same[-1].shift_ns and each in same

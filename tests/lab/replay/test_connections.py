@@ -48,9 +48,11 @@ class Talk:
         return self.segment(up, at, ack=ack, flags=RST)
 
 
-def grouped(packets: list[Heard]) -> list[int]:
-    """Return for each segment the number of its connection, from 0 on; -1 for one that begins none."""
-    known: list[Connection] = []
+def grouped(packets: list[Heard], known: list[Connection] | None = None) -> list[int]:
+    """Return for each segment the number of its connection, from 0 on; -1 for one that begins none. Puts those into
+    `known`.
+    """
+    known = [] if known is None else known
     found = []
     for packet in packets:
         connection = connection_of(packet, known)
@@ -58,11 +60,11 @@ def grouped(packets: list[Heard]) -> list[int]:
             if packet.flags & RST:
                 found.append(-1)
                 continue
-            connection = Connection()
+            connection = Connection(packet)
             known.append(connection)
         connection.take(packet)
         found.append(known.index(connection))
-    assert [len(one.packets) for one in known] == [found.count(number) for number in range(len(known))]
+    assert [one.packets for one in known] == [found.count(number) for number in range(len(known))]
     return found
 
 
@@ -107,8 +109,9 @@ def test_it_is_one_connection(name: str) -> None:
 
 def test_a_syn_that_is_chosen_anew_has_had_its_number_from_the_beginning() -> None:
     packets = [Talk((9, 9)).syn(), *ONE.whole()]
-    grouped(packets)
-    assert [packet.sequence for packet in packets[:2]] == [1000, 1000]
+    known: list[Connection] = []
+    grouped(packets, known)
+    assert [known[0].sequence(packet) for packet in packets[:2]] == [1000, 1000]
 
 
 APART: dict[str, Callable[[], list[list[Heard]]]] = {

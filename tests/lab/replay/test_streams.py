@@ -14,14 +14,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.packet import Packet
 
-from mipflow.lab.replay.headers import HeaderReader, Heard
-from mipflow.lab.replay.streams import Lack, stream
-from mipflow.node.applications.recorded import Write
+from mipflow.lab.replay.headers import FIN, SYN, HeaderReader, Heard
+from mipflow.lab.replay.streams import Lack, Streams, Text
+from mipflow.node.applications.recorded import Script, Write
 from mipflow.wire.captures.frames import Frame
 from tests.lab.frames import LAPTOP, Connection, write
 
 PLENTY = 1 << 40
 HERE = Connection(isn=(0xFFFFFFF0, 0xFFFFFFF8))
+
+
+def stream(heard: Sequence[Heard], skipped: Counter[str], lack: Lack) -> tuple[Script, int]:
+    """Return the script of a connection, and how many of its octets are zeros."""
+    streams, script = Streams(LAPTOP, heard[0].time_ns, skipped, lack), Script(Write)
+    for packet in heard:
+        if packet.flags & (SYN | FIN):
+            streams.expect(packet)
+    for packet in heard:
+        streams.take(packet)
+    return script, streams.write(script)
 
 
 def streamed(
@@ -31,7 +42,7 @@ def streamed(
     skipped: Counter[str] = Counter()
     heard = [HeaderReader().read(Frame(k, bytes(p)[:snap], len(p))) for k, p in enumerate(packets)]
     lack = Lack(most)
-    steps, zeros = stream([one for one in heard if isinstance(one, Heard)], LAPTOP, skipped, lack)
+    steps, zeros = stream([one for one in heard if isinstance(one, Heard)], skipped, lack)
     texts = {up: b"".join(s.data for s in steps if isinstance(s, Write) and s.upward is up) for up in (True, False)}
     return texts, zeros, lack, skipped
 
@@ -120,7 +131,7 @@ def test_one_bound_for_all_connections_of_a_capture() -> None:
         packets = [packet for _, packet in connection.handshake(0)]
         packets += [connection.segment(True, at, b"x") for at in (900, 1901)]
         heard = [HeaderReader().read(Frame(k, bytes(p), len(p))) for k, p in enumerate(packets)]
-        stream(heard, LAPTOP, Counter(), lack)  # type: ignore[arg-type]
+        stream(heard, Counter(), lack)  # type: ignore[arg-type]
     assert (lack.in_gaps, lack.left, lack.left_out) == (1000, 0, (900 + 1000) * 2 - 1000)
 
 
@@ -195,3 +206,14 @@ def test_a_reset_has_no_octet(text: bytes, number: int) -> None:
     for place in range(len(whole) + 1):
         texts, zeros, _, _ = streamed([*whole[:place], reset, *whole[place:]])
         assert (texts[True], texts[False], zeros) == (b"question", b"answer", 0), place
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=20)), max_size=12))
+def test_of_octets_that_come_twice_the_first_ones_count(pieces: list[tuple[int, bytes]]) -> None:
+    text, known = Text(), dict[int, int]()
+    for start, octets in pieces:
+        text.put(start, octets)
+        for place, octet in enumerate(octets, start):
+            known.setdefault(place, octet)
+    assert text.count() == len(known)
+    assert b"".join(text.read([30, 0, 50])) == bytes(known.get(place, 0) for place in range(80))
