@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from mipflow.lab.replay.headers import ACK, FIN, PSH, RST, SYN, Heard
 from mipflow.node.applications.recorded import End, Script
-from mipflow.wire.captures.spool import Rows, Spool, temporary_file
+from mipflow.wire.captures.spool import Rows, Spool, room, temporary_file
 
 MOST_MISSING = 1 << 24
 """Octets. A sequence number further ahead than this is taken for nonsense, not for a gap in the capture."""
@@ -133,8 +133,9 @@ class Text:
             spans = [*zip(self._starts[first:behind], self._ends[first:behind], strict=True)]
             for there, its_end in [*spans, (end, end)]:
                 if at < there:
-                    self._file.seek(at)
-                    self._file.write(octets[at - start : there - start])
+                    with room():
+                        self._file.seek(at)
+                        self._file.write(octets[at - start : there - start])
                 at = max(at, its_end)
             self._starts[first:behind] = [min(start, spans[0][0]) if spans else start]
             self._ends[first:behind] = [max(end, spans[-1][1]) if spans else end]

@@ -10,10 +10,13 @@ from __future__ import annotations
 import marshal
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from heapq import merge
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import Any
 from weakref import finalize
+
+from mipflow.errors import DatasetError
 
 Row = tuple[Any, ...]
 IN_MEMORY = 1 << 20
@@ -29,6 +32,16 @@ def temporary_file() -> SpooledTemporaryFile[bytes]:
     return SpooledTemporaryFile(IN_MEMORY)
 
 
+@contextmanager
+def room() -> Iterator[None]:
+    """Raise DatasetError where a temporary file cannot grow."""
+    try:
+        yield
+    except OSError as error:
+        why = f"a temporary file cannot be written in {gettempdir()}: {error.strerror}"
+        raise DatasetError(f"{why}; make room there, or set TMPDIR to a folder on another disk") from error
+
+
 class Spool:
     """Blocks of rows, which never change."""
 
@@ -40,14 +53,16 @@ class Spool:
     def add(self, rows: list[Row]) -> int:
         """Keep a block; return its place."""
         place, octets = self._end, marshal.dumps(rows)
-        self._file.seek(place)
-        self._file.write(len(octets).to_bytes(8, "big") + octets)
+        with room():
+            self._file.seek(place)
+            self._file.write(len(octets).to_bytes(8, "big") + octets)
         self._end += 8 + len(octets)
         return place
 
     def read(self, place: int) -> list[Row]:
         """Return the block at a place."""
-        self._file.seek(place)
+        with room():
+            self._file.seek(place)  # which writes what waited for that
         rows: list[Row] = marshal.loads(self._file.read(int.from_bytes(self._file.read(8), "big")))
         return rows
 

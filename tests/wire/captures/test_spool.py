@@ -6,12 +6,14 @@ import gc
 import tracemalloc
 from collections.abc import Iterator
 from itertools import count, islice
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mipflow.errors import DatasetError
 from mipflow.wire.captures import spool
 from mipflow.wire.captures.spool import Ordered, Row, Rows, Spool
 
@@ -86,3 +88,12 @@ def test_a_reading_that_has_ended_stays_at_its_end() -> None:
     rows.add((1, b""))
     reading = iter(rows)
     assert [*reading] == [(1, b"")] and [*reading] == [*reading] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "SpooledTemporaryFile", lambda _: Path("/dev/full").open("r+b", 0))  # noqa: SIM115
+    rows = Rows(Spool())
+    with pytest.raises(DatasetError, match=r"cannot be written in \S+: No space left on device; make room there, or"):
+        for number in range(10):
+            rows.add((number, bytes(9)))
