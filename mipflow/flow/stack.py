@@ -46,7 +46,7 @@ class FlowStack:
     ) -> None:  # fmt: skip
         self._node, self._mobile, self._control, self._clock = node, mobile, control, node.clock
         self._flows, self._redirector, self._waiting = binder.flows, binder.redirector, binder.waiting
-        self._known, self._meters, self._send = binder.flows.get, node.network.meters, node.send_payload
+        self._known, self._meters, self._lines = binder.flows.get, node.network.meters, node.lines
         self.words = ApplicationWord()
         """The applications' words for their sockets."""
         self.network_rules = RuleSource()
@@ -82,7 +82,10 @@ class FlowStack:
         self._meters[number].sent += 1
         home_address = flow.home_address or self._mobile.primary_home_address  # step 24
         if flow.ready:  # step 25, over the care-of address that the peer has acknowledged
-            self._send(payload, home_address, destination, number, marks)
+            line = self._lines.get(number)
+            if line is None or line[0] is not home_address or line[1] is not destination or line[2] is not marks:
+                line = self._node.line(home_address, destination, number, marks)
+            line[3](payload)
             return
         packet = packet_of(Header(home_address, destination, marks, number), payload, now)
         if flow.refused:

@@ -181,7 +181,7 @@ class Node:
         self.departures: dict[Transmit, Callable[..., Departure | None]] = {self.originate: self.plan_sending}
         """A function that stands as `transmit` -> what says what it would do, called alike."""
         self._roads: dict[tuple[Address, Address], Road] = {}
-        self._lines: dict[int, Line] = {}
+        self.lines: dict[int, Line] = {}
         """Label of packets that we send, or destination of those without -> how the last one went."""
         self._restored: dict[Header, tuple[Address, Address]] = {}
         """Headers of packets that have arrived -> source and destination as upper layers see them."""
@@ -247,19 +247,18 @@ class Node:
             source = self.mobility.source_for(destination) or self.address
         if label:
             self._meters[label].sent += 1
-        self.send_payload(payload, source, destination, label, marks)
-
-    def send_payload(self, payload: Sized, source: Address, destination: Address, label: int, marks: Marks) -> None:
-        """Send a payload from a source that was chosen: the same way as the one before it in its flow."""
-        line = self._lines.get(label or destination)
+        line = self.lines.get(label or destination)
         if line is None or line[0] is not source or line[1] is not destination or line[2] is not marks:
-            header, road = Header(source, destination, marks, label), self._road(source, destination)
-            if road is None:
-                self.send(packet_of(header, payload, self.clock.now))
-                return
-            line = source, destination, marks, road.line(header, self.clock, self.send)
-            self._lines[label or destination] = line
+            line = self.line(source, destination, label, marks)
         line[3](payload)
+
+    def line(self, source: Address, destination: Address, label: int, marks: Marks) -> Line:
+        """Return how payloads go from a source that was chosen, and keep it among the `lines` while there is a way."""
+        header, road = Header(source, destination, marks, label), self._road(source, destination)
+        if road is None:
+            return source, destination, marks, lambda payload: self.send(packet_of(header, payload, self.clock.now))
+        line = self.lines[label or destination] = (source, destination, marks, road.line(header, self.clock, self.send))
+        return line
 
     def _road(self, source: Address, destination: Address) -> Road | None:
         """Return the road between two addresses as it is now; None where there is no way."""
@@ -320,7 +319,7 @@ class Node:
     def forget_roads(self, about: Address | None = None) -> None:
         """Work the roads out anew: a binding, route or interface has changed; `about` is the address of a binding."""
         self._roads.clear()
-        self._lines.clear()
+        self.lines.clear()
         self._restored.clear()
         self.network.trains.changed(self.name, about)
 

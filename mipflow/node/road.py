@@ -73,7 +73,11 @@ class Road:
             packet = new(Packet)
             packet.header, packet.payload, packet.hop_limit = own, payload, 64
             packet.sent_ns, packet.size = clock.now, front + size
-            leave(packet if outer is None else packet_of(outer, packet, packet.sent_ns))
+            if outer is not None:
+                inner, packet = packet, new(Packet)
+                packet.header, packet.payload, packet.hop_limit = outer, inner, 64
+                packet.sent_ns, packet.size = inner.sent_ns, inner.size + TUNNEL_OVERHEAD
+            leave(packet)
 
         return send_payload
 
