@@ -7,6 +7,6 @@ is put between transport and roads (`seam`). In two rooms of their own, TCP (`tc
 (`applications`) stand on that stack; the stack imports neither.
 
 The layer takes links and packets from below. It gives `Host` and `Router`, into which `mip6` and `flow` put parts:
-handlers, a `Mobility`, a seam. Whoever wants to know how a packet travels reads `Node.originate`, `Node.send` and
-`Road.send` on its way out, `Node.local` on its way in; then `host`.
+handlers, a `Mobility`, a seam. Whoever wants to know how a packet travels reads `Node.originate`, `Node.line` and
+`Road.line` on its way out (`Node.send` and `Road.send` for single packets), `Node.local` on its way in; then `host`.
 """
