@@ -57,7 +57,7 @@ def offset_of(packet: Packet, target: object) -> int:
     return position
 
 
-@dataclass(slots=True, init=False, eq=False)
+@dataclass(slots=True, eq=False)
 class Arrival:
     """A packet at its destination: `source` and `destination` as the upper layers see them (home addresses restored).
 
@@ -69,14 +69,6 @@ class Arrival:
     tunnel: Packet | None
     source: Address
     destination: Address
-
-    @staticmethod
-    def of(packet: Packet, interface: Interface, tunnel: Packet | None = None) -> Arrival:
-        """Return the arrival of a packet at an interface, before any of its extension headers was read."""
-        arrival = Arrival()  # without an `__init__`, which is a call from C
-        arrival.packet, arrival.interface, arrival.tunnel = packet, interface, tunnel
-        arrival.source, arrival.destination = packet.header.source, packet.header.destination
-        return arrival
 
     @property
     def payload(self) -> Any:
@@ -393,9 +385,8 @@ class Node:
         def local(
             packet: Packet, interface: Interface, tunnel: Packet | None = None, fragment: Arrival | None = None
         ) -> None:
-            arrival, header = Arrival(), packet.header  # the body of Arrival.of
-            arrival.packet, arrival.interface, arrival.tunnel = packet, interface, tunnel
-            arrival.source, arrival.destination = header.source, header.destination
+            header = packet.header
+            arrival = Arrival(packet, interface, tunnel, header.source, header.destination)
             if header.extensions:
                 ends = restored.get(header)
                 if ends is not None:

@@ -144,7 +144,8 @@ class Liar(Host):
     def _take(self, packet: Packet, how: How) -> None:
         """Take an answer wherever it was heard, if its cookie belongs to a test of ours."""
         if self._hold(packet, how):
-            self._judge(Arrival.of(packet, next(iter(self.interfaces.values())), tunnel=packet))
+            interface = next(iter(self.interfaces.values()))
+            self._judge(Arrival(packet, interface, packet, packet.source, packet.destination))
 
     def _hold(self, packet: Packet, how: How) -> bool:
         """Note a token; return False where no test of ours waits for it."""

@@ -103,8 +103,7 @@ class IpSecurity(Security):
         except WireError as error:
             self._node.drop(packet, str(error))
             return
-        inside = Arrival.of(opened, arrival.interface, arrival.tunnel)
-        inside.source, inside.destination = arrival.source, arrival.destination
+        inside = Arrival(opened, arrival.interface, arrival.tunnel, arrival.source, arrival.destination)
         if all(self._node.process_extension(header, inside) for header in opened.extensions[len(packet.extensions) :]):
             self._node.handlers.get(type(opened.payload), self._node.unhandled)(inside)
 
