@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from mipflow.node.fragments import cut, per_fragment
 from mipflow.sim.clock import Clock
 from mipflow.sim.link import Channel
+from mipflow.wire import packet as headers
 from mipflow.wire.address import Address
 from mipflow.wire.packet import NO_MARKS, TUNNEL_OVERHEAD, ExtensionHeader, Header, Marks, Packet, Sized, packet_of
 
@@ -59,11 +60,13 @@ class Road:
 
     def line(self, header: Header, clock: Clock, send: Callable[[Packet], None]) -> Callable[[Sized], None]:
         """Return the function that sends payloads in packets with `header` this way; `send` takes packets that are too
-        large for it. It does for one flow at once what `packet_of`, `Node.send` and `send` here do for any packet.
+        large for it, or of no common size. It does for one flow what `packet_of`, `Node.send` and `send` here do for
+        any packet.
         """
         changed = self._header(header) if self.overhead else header
         own, outer = (changed, None) if self.tunnel is None else (header, changed)
-        front, most, leave, new = own.size, self.mtu - header.size, self.channel.send, object.__new__
+        front, leave, sizes, new = own.size, self.channel.send, headers.SIZES, object.__new__
+        most = min(self.mtu, len(sizes) - 1 - self.overhead) - header.size
 
         def send_payload(payload: Sized) -> None:
             size = payload.size
@@ -72,11 +75,11 @@ class Road:
                 return
             packet = new(Packet)
             packet.header, packet.payload, packet.hop_limit = own, payload, 64
-            packet.sent_ns, packet.size = clock.now, front + size
+            packet.sent_ns, packet.size = clock.now, sizes[front + size]
             if outer is not None:
                 inner, packet = packet, new(Packet)
                 packet.header, packet.payload, packet.hop_limit = outer, inner, 64
-                packet.sent_ns, packet.size = inner.sent_ns, inner.size + TUNNEL_OVERHEAD
+                packet.sent_ns, packet.size = inner.sent_ns, sizes[inner.size + TUNNEL_OVERHEAD]
             leave(packet)
 
         return send_payload

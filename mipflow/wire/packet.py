@@ -251,8 +251,7 @@ class Opaque(WithData):
     fixed: ClassVar[int] = 0
 
 
-_COMMON = 2048
-_SIZES = list(range(_COMMON))
+SIZES = list(range(2048))
 """One integer for each common size, shared by all packets: a tenth of the memory of a packet."""
 
 
@@ -419,5 +418,5 @@ def packet_of(header: Header, payload: Sized, sent_ns: int, hop_limit: int = 64)
     packet.hop_limit = hop_limit
     packet.sent_ns = sent_ns
     size = header.size + payload.size
-    packet.size = _SIZES[size] if size < _COMMON else size
+    packet.size = SIZES[size] if size < 2048 else size
     return packet

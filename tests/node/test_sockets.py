@@ -60,11 +60,25 @@ def test_datagrams_of_a_socket_share_a_header_until_the_socket_says_otherwise() 
     socket = pair.a.udp(5, (pair.b.address, 9), flow=3)
     for marks in (NO_MARKS, NO_MARKS, MARKED, MARKED, NO_MARKS):
         socket.marks = marks
-        socket.send(b"x")
+        socket.send(bytes(1000))
     pair.run(1)
-    first, second, third, fourth, last = (packet.header for packet in pair.network.trace.packets)
+    packets = pair.network.trace.packets
+    assert packets[0].size is packets[1].size and packets[0].size == 1048  # one integer, which costs no memory
+    first, second, third, fourth, last = (packet.header for packet in packets)
     assert first is second and third is fourth and len({first, third, last}) == 3
     assert [header.marks for header in (first, third, last)] == [NO_MARKS, MARKED, NO_MARKS]
+
+
+def test_datagrams_of_any_size_have_the_size_of_their_octets() -> None:
+    pair = Pair(Link(mtu=9000))
+    got: list[int] = []
+    pair.b.udp(9).on_datagram = lambda data: got.append(len(data))
+    socket = pair.a.udp(5, (pair.b.address, 9))
+    for octets in (0, 1999, 2000, 5000, 20_000):
+        socket.send(bytes(octets))
+    pair.run(1)
+    assert got == [0, 1999, 2000, 5000, 20_000]
+    assert all(packet.size == len(codec.encode(packet)) for packet in pair.network.trace.packets)
 
 
 def test_packets_after_a_change_of_route_take_the_new_one() -> None:
