@@ -362,7 +362,7 @@ class Node:
 
     def plan_local(self, packet: Packet, interface: Interface, tunnel: Packet | None = None) -> Plan:
         """Say what `local` would do."""
-        arrival = Arrival.of(packet, interface, tunnel)
+        arrival = Arrival(packet, interface, tunnel, packet.source, packet.destination)
         if not all(self.mobility.reads(header, arrival) for header in packet.extensions):
             return None
         handler = self.handlers.get(type(packet.payload))
