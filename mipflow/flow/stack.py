@@ -95,12 +95,12 @@ class FlowStack:
 
     def incoming(self, upper: Handler) -> Handler:
         """Return a handler that puts Figure 5 in front of an upper layer."""
-        control, known, find, clock = self._control, self.separator.incoming, self._redirector.incoming, self._clock
+        control, find, clock = self._control, self._redirector.incoming, self._clock
 
         def incoming(arrival: Arrival) -> None:
             payload = arrival.packet.payload
             try:
-                flow = known(payload, arrival.source) or find(payload, arrival)
+                flow = find(payload, arrival)
             except TopologyError as error:
                 self._node.drop(arrival.packet, f"no flow begins with it: {error}", is_received=True)
                 return

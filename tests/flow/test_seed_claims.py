@@ -264,8 +264,7 @@ def test_figure_4_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     made.cn1.udp(9)
     spied(monkeypatch, steps, made.mn.separator, "outgoing", "21")
     spied(monkeypatch, steps, made.mn.redirector, "give", "23")
-    sent: list[Packet] = []
-    monkeypatch.setattr(made.mn, "send", lambda packet: sent.append(packet))
+    before = len(made.trace)
     socket.send(b"first")
     assert [step for step, _ in steps] == ["21", "23"] and steps[0][1] is None, "22: a new flow"
     entry = next(flow for flow in made.mn.flows if flow.cn == made.cn1.address)
@@ -274,6 +273,8 @@ def test_figure_4_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
         socket.send(b"next")
     assert [step for step, _ in steps] == ["21"] * 3 and {found.flow_id for _, found in steps} == {entry.flow_id}
     assert entry.home_address == made.mn.primary_home_address, "23, by Figure 6"
+    sent = [packet.innermost() for packet in made.trace.packets[before:]]
+    sent = [packet for packet in sent if isinstance(packet.payload, UDP) and packet.payload.source_port == 6000]
     assert [packet.source for packet in sent] == [entry.home_address] * 4, "24, 25"
     assert {packet.flow for packet in sent} == {entry.flow_id}
 
