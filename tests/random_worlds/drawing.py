@@ -22,6 +22,7 @@ from tests.random_worlds.steps import (
     Close,
     Configure,
     Ear,
+    Fork,
     HandOver,
     HearPort,
     Interrupted,
@@ -145,7 +146,7 @@ def disturbances(draw: st.DrawFn, kind: str, base_ms: float) -> Any:
     interface = draw(st.sampled_from(("wlan0", "cell0")))
     anywhere = (
         "look", "spy", "configure", "configure", "configure", "turn link", "tap", "untap", "look", "spy", "join",
-        "close", "unroute", "hear", "turn", "open", "open", "leave", "outside", "spy",
+        "close", "unroute", "hear", "turn", "open", "open", "leave", "outside", "spy", "fork",
     )  # fmt: skip
     mobile = ("hand over",) * 6 + ("all", "bind", "visit", "visit", "turn off", "report", "loads", "loads", "accept")
     is_mobile = kind not in ("raw", "plain_hosts")
@@ -167,7 +168,7 @@ def disturbances(draw: st.DrawFn, kind: str, base_ms: float) -> Any:
         "open": lambda: Open(
             draw(apps(base_ms, 0.25 * is_mobile)), draw(st.integers(0, 3)), interface if is_mobile else None, which % 3
         ),
-        "leave": lambda: Leave(which, 0, ms),
+        "leave": lambda: Leave(which, 0, ms), "fork": lambda: Fork(draw(st.sampled_from((100, 200, 500)))),
         "outside": lambda: Outside(link, which, draw(st.sampled_from((5, 20, 60)))),
         "hand over": lambda: HandOver(which, interface, draw(st.sampled_from((None, None, True, False)))),
         "all": lambda: HandOver(-1, interface, draw(st.booleans())), "bind": lambda: Bind(which - 1, interface),
@@ -228,7 +229,7 @@ def specs(draw: st.DrawFn, kinds: tuple[str, ...] = KINDS, most_phases: int = 7)
         for _ in range(draw(st.sampled_from((1, 1, 1, 2, 2, 3, 0)))):
             step = draw(disturbances(kind, base_ms))
             # Between two runs there are no trains: what happens inside one is of more interest.
-            is_inside = not isinstance(step, Outside) and draw(st.integers(0, 4)) < 4
+            is_inside = not isinstance(step, Outside | Fork) and draw(st.integers(0, 4)) < 4
             inside_ms = [ms for ms in MS if ms <= run.ms]
             steps.append(At(draw(st.sampled_from(inside_ms)), step) if is_inside else step)
         steps.append(run)

@@ -30,7 +30,7 @@ from mipflow.wire import codec
 from mipflow.wire.icmpv6 import EchoRequest
 from mipflow.wire.packet import Packet
 from tests.random_worlds.difference import hop_of
-from tests.random_worlds.worlds import LOOKING, Play, told
+from tests.random_worlds.worlds import LOOKING, Play, metered, told
 from tests.random_worlds.worlds import Spec as Spec
 
 
@@ -524,6 +524,20 @@ class Interrupted:
             signal.signal(signal.SIGINT, handlers[0])
             signal.signal(signal.SIGALRM, handlers[1])
         return p.shortly()
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Another world goes on from here for some time, beside this one."""
+
+    ms: float
+
+    def do(self, p: Play) -> object:
+        if p.world is None:
+            return None
+        other = p.world.fork().run(self.ms / 1000)
+        meters = {label: metered(meter) for label, meter in sorted(other.network.meters.items()) if meter.sent}
+        return other.hops, other.trace.digest(), meters
 
 
 @dataclass(frozen=True)
