@@ -165,7 +165,7 @@ def test_a_spec_is_printed_as_the_program_that_makes_it() -> None:
 
 def test_everything_happens_in_random_worlds() -> None:
     happened: set[str] = set()
-    how = hypothesis.settings(max_examples=60, database=None, phases=[hypothesis.Phase.generate],
+    how = hypothesis.settings(max_examples=150, database=None, phases=[hypothesis.Phase.generate],
                               suppress_health_check=list(hypothesis.HealthCheck))  # fmt: skip
 
     def note(spec: Spec) -> None:
