@@ -39,6 +39,8 @@ class Watch:
         if not known[2]:
             del self._watched[id(thing)]
             thing.__class__ = known[1]
+            if not self._watched:
+                self._kinds.clear()  # they call this `settle`; a fork of the network has another
 
 
 def _settling(
