@@ -101,12 +101,13 @@ a part is as exact as the noise of two runs allows. The parts of a packet betwee
 GROWTH = """\
 ## How it grows
 
-A flat line is linear growth: ten times as many take ten times as long. Mobile nodes on access networks, a hundred on
-each, are built, register with one home agent, bind with one correspondent node and call it. A figure is for one mobile
-node; x1.2 beside it says how much more that is than for the next smaller number. Ten need less than a hundred because
-all on a link hear a multicast, and because the memory of ten finds room in what the process has. The other calls are
-all of one mobile node, with three correspondent nodes for each ten of them; more calls also have more packets under way
-at once.
+A flat line is linear growth: ten times as many take ten times as long. Mobile nodes on a hundred access networks, ten
+of them on ten, are built, register with one home agent, bind with one correspondent node and call it. A figure is for
+one mobile node; x1.2 beside it says how much more that is than for the next smaller number. A hundred routers that
+look for their shortest paths count most where nodes are few, and the memory of ten nodes finds room in what the
+process has. The links are those of `tests/benchmarks/crowds.py`: on ordinary ones each of a hundred nodes on a link
+hears all that the others multicast, and takes three times the memory. The other calls are all of one mobile node, with
+three correspondent nodes for each ten of them; more calls also have more packets under way at once.
 
 ![{alt}](performance_growth.svg)
 

@@ -175,9 +175,7 @@ class Interface(Unique):
     def multicast(self, packet: Packet) -> None:
         """Send a copy to every other port of the segment."""
         if self.segment is not None:
-            for port in list(self.segment.ports):
-                if port is not self:
-                    self.segment.channel(self, port).send(packet.copy())
+            self.segment.multicast(self, packet)
 
     def plan(self, packet: Packet) -> Plan:
         """Ask the node what it would do with a packet that arrives here."""

@@ -358,6 +358,12 @@ class Segment(Unique):
             return one[0] + 2 * one[2].index(receiver)
         return other[0] + 2 * other[2].index(sender) + 1
 
+    def multicast(self, sender: Port, packet: Packet) -> None:
+        """Send a copy from one port to every other."""
+        for port in list(self.ports):
+            if port is not sender:
+                self.channel(sender, port).send(packet.copy())
+
     def configure(self, link: Link) -> None:
         """Be like `link` from now on, in every direction."""
         check(LINK, TopologyError, link=link)

@@ -65,6 +65,7 @@ class Network(Unique):
         self.graph: networkx.Graph[str] = networkx.Graph()
         """Nodes with `x`, `y`, `role`, `forwards`; edges with `segment` and `delay_ms`."""
         self.segments: dict[str, Segment] = {}
+        self.segment_type: type[Segment] = Segment
         self.meters: defaultdict[int, Meter] = defaultdict(Meter)
         """Label of a packet (flow id, negative on the way to the mobile node) -> the meter of all such packets."""
         self.trains = Boarding()
@@ -112,7 +113,7 @@ class Network(Unique):
         check(LINK, TopologyError, link=link)
         if name in self.segments:
             raise TopologyError(f"there are two links named {name!r}; names must differ", name)
-        segment = self.segments[name] = Segment(name, link, self, self._check)
+        segment = self.segments[name] = self.segment_type(name, link, self, self._check)
         if prefix is not None:
             self.add_prefix(prefix, segment)
         return segment

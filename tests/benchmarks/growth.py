@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from multiprocessing import get_context
 from resource import RUSAGE_SELF, getrusage
+from statistics import median
 from time import process_time
 
 from mipflow.flow.mobile_node import FlowMobileNode
@@ -20,22 +21,29 @@ from mipflow.sim.link import Link
 from mipflow.sim.network import Network
 from mipflow.wire.address import Prefix
 
+from .crowds import prepare_for_crowds
+
 Line = tuple[str, str, str]
 """The measured thing, its value, and the value to reach."""
 
-SIZES = ((10, 1), (100, 1), (1_000, 10), (10_000, 100))
-"""Mobile nodes and access networks: a hundred on each, from the second on, since all on a link hear a multicast."""
+SIZES = ((10, 10), (100, 100), (1_000, 100), (10_000, 100))
+"""Mobile nodes and access networks: as many networks as nodes up to a hundred, then more and more nodes on each."""
+ROUNDS = 3
+MANY = 10_000
+"""From so many mobile nodes on one round is enough."""
 LEAST = 100
-"""From so many mobile nodes on each should take as much as before: ten share a link with fewer."""
+"""More mobile nodes than that should take as much each as a tenth of them do."""
 QUICK = Link(delay_ms=5, rate_bps=None)
 HOME, FAR = Prefix.parse("2001:db8:100::/64"), Prefix.parse("2001:db8:a::/64")
 REGISTERED_S, BOUND_S, TALKED_S, INTERVAL_MS = 6, 10, 11, 20.0
 STEPS = ("building", "registering", "binding", "calling for a second")
 
 
-def crowd(nodes: int, networks: int) -> tuple[Network, list[FlowMobileNode], CorrespondentNode]:
+def crowd(
+    nodes: int, networks: int, network: Network | None = None, access: Link = QUICK
+) -> tuple[Network, list[FlowMobileNode], CorrespondentNode]:
     """Build mobile nodes spread over access networks, with one home agent and one correspondent node."""
-    network = Network(trace="off")
+    network = network or prepare_for_crowds(Network(trace="off"))
     internet, agent = Router(network, "Internet"), HomeAgent(network, "HA")
     join_routers(network, internet, agent, QUICK)
     agent.serve_home(network.add_segment("home", QUICK, HOME), 7)
@@ -48,7 +56,7 @@ def crowd(nodes: int, networks: int) -> tuple[Network, list[FlowMobileNode], Cor
         router = AccessRouter(network, f"AR{number}")
         join_routers(network, router, internet, QUICK)
         prefix = Prefix.parse(f"2001:db8:{0x1000 + number:x}::/64")
-        segments.append(network.add_segment(f"access {number}", QUICK, prefix))
+        segments.append(network.add_segment(f"access {number}", access, prefix))
         router.serve(segments[-1])
     known = {"home_agent": agent.home_agent_address, "home_prefix": HOME}
     mobiles = []
@@ -85,9 +93,12 @@ def growth() -> Iterator[Line]:
     """Yield what each step takes for a mobile node, by their number, and what ten times as many take of it."""
     few: list[float] = []
     for nodes, networks in SIZES:
-        with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
-            times, megabytes = fresh.submit(steps_of, nodes, networks).result()
-        many = [*(1000 * time / nodes for time in times), 1000 * megabytes / nodes]
+        rounds = []
+        for _ in range(1 if nodes >= MANY else ROUNDS):
+            with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+                times, megabytes = fresh.submit(steps_of, nodes, networks).result()
+            rounds.append([*(1000 * time / nodes for time in times), 1000 * megabytes / nodes])
+        many = [median(values) for values in zip(*rounds, strict=True)]
         for place, (name, value) in enumerate(zip((*STEPS, "memory"), many, strict=True)):
             ratio = f", x{value / few[place]:.2f}" if few else ""
             unit = "kB" if name == "memory" else "ms"
