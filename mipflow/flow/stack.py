@@ -129,12 +129,12 @@ class FlowStack:
         if flow is None or not flow.ready or flow.refused:
             return None
         home_address = flow.home_address or self._mobile.primary_home_address
-        return self._node.plan_sending(payload, home_address, destination, flow.flow_id, (flow.sent,))
+        return self._node.plan_sending(payload, home_address, destination, flow.flow_id, flow.takes[:1])
 
     def _plan_incoming(self, upper: Handler, arrival: Arrival) -> Plan:
         flow, say = self.separator.incoming(arrival.payload, arrival.source), self._node.plans.get(upper)
         sink = None if flow is None or flow.refused or say is None else say(arrival)
-        return Sink(sink.label, (*sink.takes, flow.received)) if flow and isinstance(sink, Sink) else None
+        return Sink(sink.label, (*sink.takes, flow.takes[1])) if flow and isinstance(sink, Sink) else None
 
     # --- sockets and their flows -------------------------------------------------------------------------------------
 

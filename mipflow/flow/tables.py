@@ -11,6 +11,7 @@ from operator import attrgetter
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.conversations import FlowInformation, Key
 from mipflow.mip6.bindings.table import Entry, Table
+from mipflow.sim.boarding import Take
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
@@ -145,13 +146,17 @@ class FlowMappingEntry(FlowRow):
     rate_bps: float = 0.0
     network: Network | None = field(default=None, repr=False, compare=False)
 
-    def sent(self, count: int, octets: int, last_ns: int) -> None:
-        """Count datagrams that were sent, the last one then (nanoseconds); octets: of payload of each."""
+    @property
+    def takes(self) -> tuple[Take, Take]:
+        """Count datagrams that are sent, and those that arrive, many at once (`sim.boarding`)."""
+        sent = Take(self._sent, self, ("used_ns", "sent_octets"))
+        return sent, Take(self._received, self, ("used_ns", "received_octets"))
+
+    def _sent(self, count: int, octets: int, last_ns: int) -> None:
         self.used_ns = max(self.used_ns or 0, last_ns)
         self.sent_octets += count * (octets + UDP.fixed + HEADERS)
 
-    def received(self, count: int, octets: int, last_ns: int) -> None:
-        """Count datagrams that have arrived, as `sent` does."""
+    def _received(self, count: int, octets: int, last_ns: int) -> None:
         self.used_ns = max(self.used_ns or 0, last_ns)
         self.received_octets += count * (octets + UDP.fixed + HEADERS)
 

@@ -228,6 +228,7 @@ class Node:
             (heard if arrival.payload.destination_port == port else others)(arrival)
 
         self.handlers[headers.UDP] = either
+        self.network.trains.changed(self.name)
 
     # --- sending -----------------------------------------------------------------------------------------------------
 

@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
 
-Take = Callable[[int, int, int], None]
-"""Counts datagrams that passed: how many, the octets of payload of each, and when the last one did (nanoseconds). It is
-a bound method: the trains are brought up to date before anybody reads what it belongs to.
-"""
+
+class Take(NamedTuple):
+    """A count of datagrams that pass. add: called with how many, the octets of payload of each, and when the last one
+    did (nanoseconds); thing, names: the attributes that it changes, which are brought up to date before they are read.
+    """
+
+    add: Callable[[int, int, int], None]
+    thing: object
+    names: tuple[str, ...]
+
 
 
 @dataclass(slots=True, frozen=True)

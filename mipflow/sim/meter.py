@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from operator import sub
+from typing import ClassVar
 
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
@@ -19,6 +20,10 @@ class Meter:
     __slots__ = (
         "_delay_ns", "_gap_ns", "_last_ns", "_lost_datagrams", "_worst_ns", "lost", "lost_why", "received", "sent",
     )  # fmt: skip
+
+    of_sent: ClassVar = ("sent",)
+    of_received: ClassVar = ("received", "_delay_ns", "_gap_ns", "_last_ns", "_worst_ns")
+    """The counts that change as packets are sent, and as they are received."""
 
     def __init__(self) -> None:
         self.sent = 0

@@ -124,8 +124,8 @@ class Trace(Unique):
     """The log of a network: `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
     __slots__ = (
-        "__weakref__", "_channels", "_columns", "_promised", "_states", "_unread", "_warned", "mode", "new_rows",
-        "packets", "records",
+        "__weakref__", "_channels", "_columns", "_packets", "_promised", "_states", "_unread", "_warned", "mode",
+        "new_rows", "records",
     )  # fmt: skip
 
     def __init__(self, mode: Mode = "all") -> None:
@@ -134,7 +134,7 @@ class Trace(Unique):
         self._columns = (array("q"), array("q"), array("q"), array("I"), array("B"))
         self.new_rows = bytearray()
         """The hops since the columns were last read, each packed by ROW: one call for five columns, which is quick."""
-        self.packets: list[Packet] = []
+        self._packets: list[Packet] = []
         self._channels: list[ChannelName] = []
         self._unread: list[Callable[[], Iterable[ChannelName]]] = []
         self._promised = 0
@@ -164,7 +164,7 @@ class Trace(Unique):
         if self.mode == "control" and not is_control(packet):
             return
         self.new_rows += ROW.pack(sent_ns, started_ns, arrived_ns, channel, packet.hop_limit)
-        self.packets.append(packet)
+        self._packets.append(packet)
 
     def warn_if_large(self) -> None:
         """Say once that the trace grows beyond what a notebook should hold."""
@@ -196,6 +196,11 @@ class Trace(Unique):
             self._unread.clear()
             self._promised = 0
         return self._channels
+
+    @property
+    def packets(self) -> list[Packet]:
+        """The packet of each hop, as it is now: it has gone on since."""
+        return self._packets
 
     def read_columns(self) -> tuple[array[int], ...]:
         """Return all columns, in the order of ROW."""

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Protocol
 from mipflow.arguments import FLAG, PORT, TEXT, Checked, Expected, check, fits, function, one_of, optional, whole
 from mipflow.node.host import HOST, SPI, Host
 from mipflow.node.sockets import EspSocket, UdpSocket
+from mipflow.sim.boarding import Take
 from mipflow.sim.clock import Clock, Unique
 from mipflow.wire.address import ADDRESS, Address
 
@@ -97,8 +98,12 @@ class Running(Unique):
         """Add `len(data)` to `received_bytes`."""
         self.received_bytes += len(data)
 
-    def count_many(self, count: int, octets: int, last_ns: int) -> None:
-        """Count so many datagrams of `octets` of payload as `count` does (`sim.boarding`)."""
+    @property
+    def counts(self) -> tuple[Take, ...]:
+        """Do what `count` does, for many datagrams at once (`sim.boarding`)."""
+        return (Take(self._count_many, self, ("received_bytes",)),)
+
+    def _count_many(self, count: int, octets: int, last_ns: int) -> None:
         self.received_bytes += count * octets
 
     def at(self, t_ns: int, act: Callable[[], None]) -> None:

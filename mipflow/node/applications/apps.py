@@ -119,11 +119,11 @@ class Voice(Checked):
         def heard(data: bytes) -> None:
             running.received_bytes += len(data)
             answer()
-            far.on_datagram, far.counts = running.count, (running.count_many,)
+            far.on_datagram, far.counts = running.count, running.counts
 
         far.on_datagram = heard
         if not self.both_ways:
-            far.on_datagram, far.counts = running.count, (running.count_many,)
+            far.on_datagram, far.counts = running.count, running.counts
         near.counts = ()
         running.at(begin, periodic(running, interval, ask, end, departures[0]))
         return running

@@ -12,9 +12,10 @@ from operator import itemgetter
 from mipflow.sim.boarding import Boarding, Departure, Forward
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Callback
 from mipflow.sim.link import Channel
+from mipflow.sim.meter import Meter
 from mipflow.sim.network import Network
-from mipflow.sim.trace import ROW, Trace
-from mipflow.sim.trains.lane import NEVER, Lane, Stop, row_of
+from mipflow.sim.trace import ROW
+from mipflow.sim.trains.lane import NEVER, Lane, Stop, rows_of, sent_ns
 from mipflow.sim.trains.order import Event, Order
 from mipflow.sim.trains.train import Train, Way
 from mipflow.sim.trains.watch import Watch
@@ -28,12 +29,19 @@ LEAST_SENDINGS = 8
 PATIENCE = 10
 """How many packets of a flow are sent by events after it could not board."""
 BEFORE_ALL = -2
-MANY = 8192
-"""Events of the heap between two times at which all trains are brought up to date, so that their log stays short."""
-READ = frozenset(("packets", "read_columns", "new_rows"))
+MANY = 512
+"""Events of the heap between two times at which all trains are brought up to date, so that their log stays short, and
+it is weighed whether they are worth it: the log takes time for each event.
+"""
+CALM_NS = 200 * NS_PER_MS
+"""How long after a flow has boarded nothing is weighed: its last packets from before are still events."""
+READ = ("_columns", "packets", "read_columns")
 """Names of the trace by which its hops are read."""
+HOPS = ("packet_events",)
 BATCH = 20_000
 """About how many items are computed at once: they fit the processor's caches."""
+CLOSED_NS = 32 * NS_PER_S
+"""How long no flow boards at first where trains were not worth it; each time twice as long."""
 CAUSED = itemgetter(1)
 DEEPEST = 40 * LONGEST_NS
 """How long the log goes back."""
@@ -45,15 +53,20 @@ class Trains(Boarding):
     def __init__(self, network: Network) -> None:
         self._network, self._clock, self._trace = network, network.clock, network.trace
         self._is_traced = network.trace.mode == "all"
-        self._watch = Watch(self._settle)
-        self._impatient: dict[int, int] = {}
-        """Identity of a `tick` -> how many of its packets are still to be sent by events."""
+        self._worth = 2 if self._is_traced else 1
+        self._not_before: dict[Callback, int] = {}
+        """`tick` of a flow that did not board -> when it is asked again, in nanoseconds."""
+        self._closed_until_ns, self._closes_ns = 0, CLOSED_NS
+        """Until when no flow boards because others have too many packets, and for how long the next time."""
         self._begin()
         network.on_change(self.changed)
         network.trains = self
 
     def _begin(self) -> None:
+        """Have no trains and a log with nothing in it, as between runs: a fork takes no watch along."""
         self._order = Order(self._clock)
+        self._watch = Watch(self._settle, lambda: self._clock.now)
+        self._reads = Watch(self._settle_trace, lambda: self._clock.now)
         self._rows_at: list[int] = []
         """For each event of the order's log: how many octets of rows the trace had when it began."""
         self._lanes: dict[Channel, Lane] = {}
@@ -67,8 +80,12 @@ class Trains(Boarding):
         self._merged = 0
         """How many events of the log the trace has."""
         self._stale: list[tuple[str, Address | None]] = []
-        self._is_settling = False
+        self._carried = self._boarded_ns = 0
+        """Items since it was last weighed whether trains are worth it."""
+        self._is_running = self._is_settling = False
         self._settled = -1
+        self._marked = 0
+        """How many marks of the log are counted in `Clock.scheduled`."""
 
     # --- boarding ----------------------------------------------------------------------------------------------------
 
@@ -80,15 +97,11 @@ class Trains(Boarding):
         now = self._clock.now
         if interval_ns > LONGEST_NS or self._clock.until_ns - now < LEAST_SENDINGS * interval_ns:
             return False
-        waits = self._impatient.get(id(tick), 0)
-        if waits:
-            self._impatient[id(tick)] = waits - 1
+        if now < self._closed_until_ns or now < self._not_before.get(tick, 0):
             return False
+        self._not_before[tick] = now + PATIENCE * interval_ns
         way = self._way(asked)
-        if way is not None and self._take(way, asked, tick, interval_ns, end_ns):
-            return True
-        self._impatient[id(tick)] = PATIENCE
-        return False
+        return way is not None and self._take(way, asked, tick, interval_ns, end_ns)
 
     def _way(self, asked: Callable[[], Departure | None]) -> Way | None:
         departure = asked()
@@ -100,21 +113,24 @@ class Trains(Boarding):
     ) -> bool:
         departure = way.departure
         channels = [departure.channel, *(each.channel for each in way.answers if isinstance(each, Forward))]
+        order, now = self._order, self._clock.now
         if way.labels & self._labels or self._goes_round(channels):
             return False
-        order, now = self._order, self._clock.now
         train = Train(way, asked, tick, now, order.draw(), interval_ns, end_ns, order, self._network.meters)
         if not order.enter(train):
             return False
-        if not self._trains:
+        if not self._is_running:
+            self._is_running = True
             heappush(self._clock.heap, (now, BEFORE_ALL, self._run, None))
         self._lay(train, channels)
         self._trains[train] = None
+        self._boarded_ns = now
+        self._not_before.pop(tick, None)
         self._labels |= way.labels
         for node in way.nodes:
             self._at[node][train] = None
-        for thing in _watched(train):
-            self._watch.add(thing)
+        for counted in _counted(train):
+            self._watch.add(*counted)
         return True
 
     def _lay(self, train: Train, channels: list[Channel]) -> None:
@@ -165,11 +181,10 @@ class Trains(Boarding):
         """Take the heap's events as the clock does, and keep the log of them, until no train is left or time is up."""
         clock, order, heap, rows = self._clock, self._order, self._clock.heap, self._trace.new_rows
         add_time, add_number, add_mark = order.times.append, order.numbers.append, order.marks.append
-        add_rows, draw, numbers = self._rows_at.append, clock.order.__next__, 0
-        trace, traced = self._trace, self._is_traced
-        if traced:
-            trace.read_columns()
-            self._watch.add(trace, READ, {"hop": _writer(trace)})
+        add_rows, draw = self._rows_at.append, clock.order.__next__
+        self._trace.read_columns()
+        self._reads.add(self._trace, READ)
+        self._watch.add(clock, HOPS)
         try:
             while self._trains:
                 for _ in repeat(None, MANY):
@@ -178,7 +193,6 @@ class Trains(Boarding):
                     add_number(number)
                     add_mark(draw())
                     add_rows(len(rows))
-                    numbers += 1
                     callback(argument)
                     if self._stale:
                         self._review()
@@ -186,20 +200,26 @@ class Trains(Boarding):
                             break
                 self._flush(clock.now)
                 self._forget()
+                is_calm = clock.now > self._boarded_ns + CALM_NS
+                if is_calm and self._carried < self._worth * MANY:
+                    self._closed_until_ns = clock.now + self._closes_ns
+                    self._closes_ns *= 2
+                    break
+                self._carried = 0
         finally:
-            clock.scheduled += numbers
             self._end()
 
     def _forget(self) -> None:
         oldest = self._clock.now - DEEPEST
         for lane in self._lanes.values():
             for item in lane.waiting[:1]:
-                oldest = min(oldest, item[0] - DEEPEST)
+                oldest = min(oldest, sent_ns(item) - DEEPEST)
         if self._is_traced:
             self._merge()
         count = self._order.forget(oldest)
         del self._rows_at[:count]
         self._merged -= count
+        self._marked -= count
 
     def _end(self) -> None:
         """Turn everything into events: a run is over, or no train is left."""
@@ -207,7 +227,9 @@ class Trains(Boarding):
         self._leave(list(self._trains))
         if self._is_traced:
             self._merge()
-            self._watch.remove(self._trace)
+        self._reads.remove(self._trace, READ)
+        self._watch.remove(self._clock, HOPS)
+        self._not_before = {tick: t_ns for tick, t_ns in self._not_before.items() if t_ns > self._clock.now}
         self._begin()
 
     # --- bringing up to date -----------------------------------------------------------------------------------------
@@ -216,11 +238,18 @@ class Trains(Boarding):
         """Bring everything up to date for somebody who looks."""
         if not self._is_settling and self._settled != len(self._order.times):
             self._flush(self._clock.now)
-            if self._is_traced:
-                self._merge()
+
+    def _settle_trace(self) -> None:
+        """Bring the trace up to date, too."""
+        if self._is_traced and not self._is_settling:
+            self._settle()
+            self._merge()
 
     def _flush(self, until_ns: int) -> None:
         """Bring all trains up to the event under way, which happens at `until_ns`, a batch at a time."""
+        logged = len(self._order.times)
+        self._clock.scheduled += logged - self._marked  # their marks are no packets
+        self._marked = logged
         if self._is_settling or not self._trains:
             return
         self._is_settling = True
@@ -230,7 +259,7 @@ class Trains(Boarding):
             for at_ns in range(begin + step, until_ns, step):
                 self._advance(at_ns, False)
             self._advance(until_ns, True)
-            self._settled = len(self._order.times)
+            self._settled = logged
         finally:
             self._is_settling = False
 
@@ -248,6 +277,7 @@ class Trains(Boarding):
         items = lane.entering(until_ns, is_exact)
         if items:
             self._clock.scheduled -= len(items)
+            self._carried += len(items)
             if self._is_traced:
                 lane.carry_traced(items, self._rows)
             else:
@@ -318,10 +348,10 @@ class Trains(Boarding):
                 if item[0] == t_ns and not self._order.placed(item) < numbers[place]:
                     break
                 at += 1
-            written += b"".join(map(row_of, rows[begin:at])) + others[first:end]
+            written += rows_of(rows[begin:at]) + others[first:end]
             packets += [left[3] for left in rows[begin:at]]
             packets += of_others[first // ROW.size : end // ROW.size]
-        written += b"".join(map(row_of, rows[at:]))
+        written += rows_of(rows[at:])
         packets += [left[3] for left in rows[at:]]
 
     # --- leaving -----------------------------------------------------------------------------------------------------
@@ -390,25 +420,18 @@ class Trains(Boarding):
         for node in train.way.nodes:
             self._at[node].pop(train, None)
         self._labels -= train.way.labels
-        for thing in _watched(train):
-            self._watch.remove(thing)
+        for counted in _counted(train):
+            self._watch.remove(*counted)
         self._order.leave(train)
 
 
-def _watched(train: Train) -> Iterator[object]:
-    for take in (*train.way.departure.takes, *train.way.sink.takes):
-        yield take.__self__  # type: ignore[attr-defined]
-    for meter in (train.sent, train.received):
-        if meter is not None:
-            yield meter
-
-
-def _writer(trace: Trace) -> Callable[..., None]:
-    """Return how a trace whose hops are watched records one, which is no look at them."""
-    rows, packets = trace.new_rows, trace.packets
-
-    def hop(self: Trace, packet: Packet, channel: int, sent_ns: int, started_ns: int, arrived_ns: int) -> None:
-        rows.extend(ROW.pack(sent_ns, started_ns, arrived_ns, channel, packet.hop_limit))
-        packets.append(packet)
-
-    return hop
+def _counted(train: Train) -> Iterator[tuple[object, tuple[str, ...], int]]:
+    """Give what changes as a train goes: things, their attributes, and from when on."""
+    first_ns = train.first_arrival_ns
+    for since_ns, takes in ((0, train.way.departure.takes), (first_ns, train.way.sink.takes)):
+        for take in takes:
+            yield take.thing, take.names, since_ns
+    if train.sent is not None:
+        yield train.sent, Meter.of_sent, 0
+    if train.received is not None:
+        yield train.received, Meter.of_received, first_ns

@@ -26,7 +26,10 @@ class Stop:
     from the one that came (None lowers its hop limit); arrives: what takes a packet that comes there by an event.
     """
 
-    __slots__ = ("arrives", "change", "following", "lane", "limit", "put", "serialisation_ns", "train", "waiting")
+    __slots__ = (
+        "arrives", "change", "following", "lag_ns", "lane", "limit", "number", "put", "serialisation_ns", "train",
+        "waiting",
+    )  # fmt: skip
 
     following: Stop
 
@@ -36,6 +39,8 @@ class Stop:
     ) -> None:  # fmt: skip
         self.train, self.lane, self.serialisation_ns = train, lane, serialisation_ns
         self.limit, self.change, self.arrives = limit, change, arrives
+        self.lag_ns, self.number = (0, 0) if lane is None else (serialisation_ns + lane.delay_ns, lane.number)
+        """From the first bit to the arrival, and the number of the channel in the trace."""
         self.waiting: list[Event] = [] if lane is None else lane.waiting
         """The items that are about to come here: of all trains of a lane, but at the end of each train by itself."""
         self.put = self.waiting.append
@@ -75,10 +80,11 @@ class Lane:
         if now >= self.due_ns:
             self._bring(self, now)
         channel, size = self.channel, packet.size
+        start = self.busy_ns if self.busy_ns > now else now
         if size > channel.mtu:
             channel.sender.too_big(packet, channel.mtu)
+            self.busy_ns = start  # an error that went back over this link takes no time, as on a channel by itself
             return start
-        start = self.busy_ns if self.busy_ns > now else now
         self.busy_ns = done = start + channel.serialisation_ns(size)
         channel.leave(packet, now, start, done + self.delay_ns)
         return done
@@ -151,12 +157,16 @@ def happened(items: list[Event], until_ns: int, is_exact: bool, order: Order) ->
     return cut
 
 
-def row_of(left: Event) -> bytes:
-    """Return the row of the trace for what left a lane."""
-    entered, _, stop, _ = left[1]
-    lane = stop.lane
-    begun = left[0] - lane.delay_ns - stop.serialisation_ns
-    return ROW.pack(entered, begun, left[0], lane.number, stop.limit)
+def rows_of(left: list[Event]) -> bytes:
+    """Return the rows of the trace for what left lanes."""
+    pack = ROW.pack
+    return b"".join(
+        [
+            pack(item[0], arrived - stop.lag_ns, arrived, stop.number, stop.limit)
+            for arrived, item, _, _ in left
+            for stop in (item[2],)
+        ]
+    )
 
 
 def sent_ns(item: Event) -> int:

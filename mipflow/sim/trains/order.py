@@ -144,12 +144,11 @@ class Order:
         """Return less than 0 where one event happened before the other, more where after it: causes are followed beyond
         the sendings that tuples hold. Where one sending caused both, the packet came before the next sending.
         """
-        first = second = None
         while one[0] == other[0]:
-            was_sending, (first, second) = first is not None, (self._sender(one), self._sender(other))
+            first, second = self._sender(one), self._sender(other)
             if first and second and first.interval_ns == second.interval_ns:
-                one_cause = int(was_sending) * 2 - 1
-                return one_cause if first is second else int(first.rank > second.rank) * 2 - 1
+                is_later = len(one) == 2 if first is second else first.rank > second.rank
+                return 1 if is_later else -1
             if any(sender is not None and sender.root_ns == one[0] for sender in (first, second)):
                 return self.mark(one) - self.mark(other)
             one, other = self._cause(one, first), self._cause(other, second)
@@ -171,6 +170,8 @@ class Order:
         """
         t_ns, interval_ns = sender.root_ns, sender.interval_ns
         peers = self._classes.setdefault((interval_ns, t_ns % interval_ns), [])
+        for peer in peers:
+            self.note_sendings(peer, t_ns)
         place = len(peers)
         while place and not self._sends_before(peers[place - 1], t_ns):
             place -= 1

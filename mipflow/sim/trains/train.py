@@ -9,6 +9,7 @@ from typing import cast
 from mipflow.sim.boarding import Departure, Forward, Planner, Sink
 from mipflow.sim.clock import Callback
 from mipflow.sim.meter import Meter
+from mipflow.sim.trace import is_control
 from mipflow.sim.trains.lane import Stop, happened, sent_ns
 from mipflow.sim.trains.order import Event, Order, Sender
 from mipflow.wire.address import Address
@@ -35,7 +36,8 @@ class Way:
         self.addresses: set[Address] = set()
         packet, channel = departure.make(0), departure.channel
         for _ in range(MOST_HOPS):
-            if not channel.is_plain or packet.size > channel.mtu:
+            is_logged = channel.trace.mode == "control" and is_control(packet)
+            if not channel.is_plain or packet.size > channel.mtu or is_logged:
                 break
             self._note(packet)
             self.nodes.append(channel.receiver.owner)
@@ -90,6 +92,11 @@ class Train(Sender):
         self._delivered = root_ns
         """When the last packet that has arrived was sent."""
 
+    @property
+    def first_arrival_ns(self) -> int:
+        """The time at which the first packet arrives at the earliest."""
+        return self.root_ns + self.interval_ns + sum(stop.lag_ns for stop in self.stops)
+
     def depart(self, until_ns: int, is_exact: bool, items: list[Event]) -> None:
         """Send what is due before a time, and with `is_exact` at that very time before the heap's event under way."""
         first, interval, rank, end = self.following_ns, self.interval_ns, self.rank, min(until_ns, self.end_ns)
@@ -116,7 +123,7 @@ class Train(Sender):
         if self.sent is not None:
             self.sent.sent += count
         for take in departure.takes:
-            take(count, departure.octets, last)
+            take.add(count, departure.octets, last)
 
     def arrive(self, until_ns: int, is_exact: bool) -> None:
         """Count what has arrived before a time, as `depart` does."""
@@ -138,7 +145,7 @@ class Train(Sender):
             delays = list(map(sub, times, range(first, self._delivered + 1, interval)))
             self.received.arrived_in_order(times, delays)
         for take in self.way.sink.takes:
-            take(count, self.way.departure.octets, times[-1])
+            take.add(count, self.way.departure.octets, times[-1])
 
     def packet(self, item: Event) -> Packet:
         """Return the packet of an item, as it came over the link before."""
