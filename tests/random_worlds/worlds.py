@@ -15,8 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +32,12 @@ from mipflow.sim.clock import NS_PER_MS, seconds
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
+from mipflow.sim.trains import carrier
 from mipflow.view.stage.show import Show
 from mipflow.wire.address import Prefix
 
-HAS_TRAINS = find_spec("mipflow.sim.trains") is not None
-"""False before there are trains: then both runs are plain, and must be equal all the more."""
+BOLD = {"LEAST_SENDINGS": 2, "PATIENCE": 1, "MANY": 16, "BATCH": 40, "CLOSED_NS": 0}
+"""Settings by which trains board whenever they can, and are brought up to date in small batches."""
 
 
 # --- worlds ----------------------------------------------------------------------------------------------------------
@@ -68,21 +67,27 @@ def forced(trains: bool) -> Iterator[None]:
 
     def made(self: Network, *given: Any, **keywords: Any) -> None:
         before(self, *given, **keywords)
-        if trains and HAS_TRAINS:
-            carrier().Trains(self)
+        if trains:
+            carrier.Trains(self)
 
     Network.__init__ = made  # type: ignore[method-assign]
-    named = getattr(scenarios, "Trains", None)
-    scenarios.Trains = lambda network: None  # type: ignore[attr-defined]
+    scenarios.Trains = lambda network: None  # type: ignore[assignment, misc]
     try:
         yield
     finally:
         Network.__init__ = before  # type: ignore[method-assign]
-        scenarios.Trains = named  # type: ignore[attr-defined]
+        scenarios.Trains = carrier.Trains  # type: ignore[misc]
 
 
-def carrier() -> Any:
-    return import_module("mipflow.sim.trains.carrier")
+@contextmanager
+def bold() -> Iterator[None]:
+    """Have trains board whenever they can."""
+    before = {name: getattr(carrier, name) for name in BOLD}
+    vars(carrier).update(BOLD)
+    try:
+        yield
+    finally:
+        vars(carrier).update(before)
 
 
 def raw(
