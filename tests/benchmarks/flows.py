@@ -128,13 +128,14 @@ def calls_per_hop(world: World, length_s: float) -> float:
 
 
 def carrying() -> Iterator[Line]:
-    """Packet-hops of a thousand flows and of ten, in turn slice by slice; a thousand of the same calls have a hundred
-    times the packets under way, so ten also run with the packets of the thousand, and the thousand with those of ten.
+    """Packet-hops of a thousand flows and of ten without trains, in turn slice by slice; a thousand of the same calls
+    have a hundred times the packets under way, so ten also run with the packets of the thousand, and the thousand with
+    those of ten.
     """
-    worlds = {"ten flows over 3 correspondents": (busy(10, 3), 10.0),
-              "ten flows with the packets of a thousand": (busy(10, 3, 0.2), 0.1),
-              "a thousand flows over 300 correspondents": (busy(1_000, 300), 0.1),
-              "a thousand flows with the packets of ten": (busy(1_000, 300, 2_000.0), 10.0)}  # fmt: skip
+    worlds = {"ten flows over 3 correspondents": (busy(10, 3, trains=False), 10.0),
+              "ten flows with the packets of a thousand": (busy(10, 3, 0.2, trains=False), 0.1),
+              "a thousand flows over 300 correspondents": (busy(1_000, 300, trains=False), 0.1),
+              "a thousand flows with the packets of ten": (busy(1_000, 300, 2_000.0, trains=False), 10.0)}  # fmt: skip
     rates: dict[str, list[float]] = {name: [] for name in worlds}
     for _ in range(SLICES):
         for name, (world, length_s) in worlds.items():

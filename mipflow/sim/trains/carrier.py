@@ -24,7 +24,7 @@ from mipflow.wire.packet import Packet
 
 LONGEST_NS = 200 * NS_PER_MS
 """The longest interval of a train: what is sent more seldom gains nothing."""
-LEAST_SENDINGS = 8
+LEAST_SENDINGS = 50
 """How many packets a flow must have to send in this run before it boards."""
 PATIENCE = 10
 """How many packets of a flow are sent by events after it could not board."""
