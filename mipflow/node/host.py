@@ -202,9 +202,10 @@ class Host(Node):
         datagram: UDP = arrival.payload
         port, remote = datagram.destination_port, (arrival.source, datagram.source_port)
         socket = self._udp_hearing.get(port) or self._udp.get((port, remote))
-        if socket is None or socket.counts is None or socket.remote != remote:
+        if socket is None or socket.remote != remote or socket.counts is None:
             return None
-        return Sink(arrival.packet.label, socket.counts)
+        function, takes = socket.counts
+        return Sink(arrival.packet.label, takes) if function == socket.on_datagram else None
 
     def _protected(self, arrival: Arrival) -> None:
         if self.expects(arrival.payload):

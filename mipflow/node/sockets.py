@@ -27,8 +27,8 @@ class UdpSocket:
     """The address that it sends from; None lets the host choose."""
     on_datagram: Callable[[bytes], None] = lambda data: None
     """Called with the payload of each datagram that arrives."""
-    counts: tuple[Take, ...] | None = None
-    """All that `on_datagram` does, where that is no more than to count; None where it is."""
+    counts: tuple[Callable[[bytes], None], tuple[Take, ...]] | None = None
+    """An `on_datagram` that does no more than to count, and what it counts; None without one."""
     on_error: Callable[[IcmpError], None] = lambda error: None
     """Called with each ICMPv6 error about a datagram that was sent."""
     hears_everybody: bool = field(init=False)

@@ -119,12 +119,12 @@ class Voice(Checked):
         def heard(data: bytes) -> None:
             running.received_bytes += len(data)
             answer()
-            far.on_datagram, far.counts = running.count, running.counts
+            far.on_datagram = running.count
 
-        far.on_datagram = heard
+        far.on_datagram, far.counts = heard, (running.count, running.counts)
         if not self.both_ways:
-            far.on_datagram, far.counts = running.count, running.counts
-        near.counts = ()
+            far.on_datagram = running.count
+        near.counts = near.on_datagram, ()
         running.at(begin, periodic(running, interval, ask, end, departures[0]))
         return running
 

@@ -142,3 +142,14 @@ def test_flows_do_board() -> None:
     world.run(10)
     drawn = int(repr(clock.order)[len("count(") : -1]) - numbers
     assert world.network.clock.packet_events - before > 9 * drawn, "few packets went through the heap"
+
+
+def test_a_socket_whose_application_does_more_than_count_is_asked_for_each_datagram() -> None:
+    world = mf.figure2()
+    flow = world.mn.open(world.cn1, mf.apps.Voice())
+    world.run(3)
+    socket, heard = world.cn1._udp_hearing[5004], []
+    socket.on_datagram = heard.append
+    world.run(5)
+    counted = flow.running.received_bytes // 172
+    assert len(heard) == flow.stats.up.received - counted > 200
