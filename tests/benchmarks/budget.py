@@ -19,7 +19,6 @@ from .compared import BARE_EVENTS
 from .peers.ours import chain, spent_s
 from .peers.work import FLOWS, LINKS, Link
 from .reference import START_S, bare_heap, mobile_world
-from .ways import HAS_TRAINS
 
 LENGTH_S, ROUNDS, CALLS = 10, 7, 500_000
 SHORT, LONG, SLICES = 2, 10, 25
@@ -94,10 +93,9 @@ def parts_of_a_packet() -> dict[str, list[float]]:
         "long, trace": lambda: per_packet_ns([QUICK] * LONG, "all"),
         "work": lambda: per_packet_ns(list(LINKS)),
         "mobile": mobile_ns,
+        "short, trains": lambda: per_packet_ns([QUICK] * SHORT, trains=True),
+        "long, trains": lambda: per_packet_ns([QUICK] * LONG, trains=True),
     }
-    if HAS_TRAINS:
-        works["short, trains"] = lambda: per_packet_ns([QUICK] * SHORT, trains=True)
-        works["long, trains"] = lambda: per_packet_ns([QUICK] * LONG, trains=True)
     rounds: list[dict[str, float]] = []
     for _ in range(ROUNDS):
         spent = {}
@@ -112,7 +110,8 @@ def _parts(spent: dict[str, float]) -> dict[str, float]:
     """Subtract the runs of one round."""
     between = LONG - SHORT
     hop = (spent["long"] - spent["short"]) / between
-    parts = {
+    train_hop = (spent["long, trains"] - spent["short, trains"]) / between
+    return {
         CALL: spent["call"],
         HEAP: spent["heap"],
         SENT: spent["sent"],
@@ -120,11 +119,9 @@ def _parts(spent: dict[str, float]) -> dict[str, float]:
         ARRIVED: spent["short"] - spent["sent"] - (SHORT - 1) * hop,
         TRACED: (spent["long, trace"] - spent["short, trace"]) / between - hop,
         MOBILITY: spent["mobile"] - spent["work"],
+        TRAIN_HOP: train_hop,
+        TRAIN_ENDS: spent["short, trains"] - SHORT * train_hop,
     }
-    if "long, trains" in spent:
-        parts[TRAIN_HOP] = (spent["long, trains"] - spent["short, trains"]) / between
-        parts[TRAIN_ENDS] = spent["short, trains"] - SHORT * parts[TRAIN_HOP]
-    return parts
 
 
 def lines(parts: dict[str, list[float]]) -> list[tuple[str, str, str]]:

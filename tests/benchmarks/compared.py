@@ -51,7 +51,7 @@ class Row(NamedTuple):
         return [run.hops / run.spent_s for run in self.runs]
 
 
-def mobile(works: Works, trace: Mode, trains: bool | None) -> Measured:
+def mobile(works: Works, trace: Mode, trains: bool) -> Measured:
     """Do a work between mobility-aware nodes: half in the tunnel, half route-optimised, a flow handed over in each."""
     hops, spent_s, delays = 0, 0.0, list[float]()
     for mode in ("tunnel", "route_optimisation"):

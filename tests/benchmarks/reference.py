@@ -39,7 +39,7 @@ MIXED: Works = (Voice(start_s=START_S), Video(start_s=START_S), FileTransfer(20_
 
 
 def mobile_world(
-    mode: DataMode, trace: Mode, works: Works = REFERENCE, trains: bool | None = None
+    mode: DataMode, trace: Mode, works: Works = REFERENCE, trains: bool = False
 ) -> tuple[Network, FlowMobileNode]:
     """MN - AR - R1 - R2 - R3 - CN, the home agent at R1, and a second access router."""
     network = set_way(Network(seed=1, trace=trace), trains)

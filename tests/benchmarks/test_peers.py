@@ -24,7 +24,7 @@ def test_the_mean_delays_are_those_worked_out_by_hand() -> None:
 
 @pytest.mark.parametrize("trace", compared.MODES)
 @pytest.mark.parametrize("trains", WAYS)
-def test_our_plain_nodes_have_them_to_the_nanosecond(trace: Mode, trains: bool | None) -> None:
+def test_our_plain_nodes_have_them_to_the_nanosecond(trace: Mode, trains: bool) -> None:
     run = ours.run(LENGTH_S, trace, trains)
     assert run.hops == PACKETS * len(LINKS)
     assert run.delays_ms == pytest.approx(mean_delays_ms(), abs=1e-9)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from mipflow.sim.network import Network
+from mipflow.sim.trains.carrier import Trains
 
-HAS_TRAINS = find_spec("mipflow.sim.trains") is not None
-WAYS = (False, True) if HAS_TRAINS else (None,)
-"""With trains or not; None where there are none."""
+WAYS = (False, True)
+"""With trains or not."""
 
 
-def set_way(network: Network, trains: bool | None) -> Network:
+def set_way(network: Network, trains: bool) -> Network:
     """Have a network at time 0 carry packets in trains or not, and return it."""
     if trains:
-        import_module("mipflow.sim.trains.carrier").Trains(network)
+        Trains(network)
     return network
 
 

@@ -21,7 +21,7 @@ START_S, TAIL_S, HEADERS = 2, 1, 48
 NEAR, FAR = Prefix.parse("2001:db8:1::/64"), Prefix.parse("2001:db8:2::/64")
 
 
-def chain(links: Sequence[Link], length_s: float, trace: Mode, trains: bool | None) -> Network:
+def chain(links: Sequence[Link], length_s: float, trace: Mode, trains: bool) -> Network:
     """Build hosts at both ends of a chain of links, with the flows about to send for `length_s` seconds, and let time
     pass up to the nanosecond before they do.
     """
@@ -52,7 +52,7 @@ def spent_s(network: Network, length_s: float) -> float:
     return process_time() - begin
 
 
-def run(length_s: int, trace: Mode = "off", trains: bool | None = None) -> Measured:
+def run(length_s: int, trace: Mode = "off", trains: bool = False) -> Measured:
     """Do the work."""
     network = chain(LINKS, length_s, trace, trains)
     before = network.clock.packet_events
