@@ -33,7 +33,7 @@ def reference_work(mode: DataMode) -> Callable[[float], World]:
     """Return the run of the reference work: a minute with all data on one road, in its middle a flow is handed over."""
 
     def run(delay_ms: float) -> World:
-        network, mn = mobile_world(mode, "all")
+        network, mn = mobile_world(mode, "all", trains=True)
         network.segments["wlan0"].configure(Link(delay_ms, 2_000_000))
 
         def node(name: str, link: str) -> Any:
