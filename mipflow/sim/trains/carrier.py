@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cmp_to_key
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import pairwise, repeat
 from operator import itemgetter
 
@@ -28,18 +28,19 @@ LEAST_SENDINGS = 50
 """How many packets a flow must have to send in this run before it boards."""
 PATIENCE = 10
 """How many packets of a flow are sent by events after it could not board."""
-BEFORE_ALL = -2
-MANY = 512
-"""Events of the heap between two times at which all trains are brought up to date, so that their log stays short, and
-it is weighed whether they are worth it: the log takes time for each event.
+BEFORE_ALL, BEAT = -2, -3
+"""The orders of two events of our own, which no other event has."""
+MANY, MANY_EACH = 512, 8
+"""Events of the heap, and so many more for each train, after which it is weighed whether trains are worth it: the log
+takes time for each event.
 """
 CALM_NS = 200 * NS_PER_MS
 """How long after a flow has boarded nothing is weighed: its last packets from before are still events."""
 READ = ("_columns", "packets", "read_columns")
 """Names of the trace by which its hops are read."""
 HOPS = ("packet_events",)
-BATCH = 20_000
-"""About how many items are computed at once: they fit the processor's caches."""
+BATCH, BATCH_EACH = 20_000, 40
+"""About how many items are computed at once, and so many more for each train: they fit the processor's caches."""
 CLOSED_NS = 32 * NS_PER_S
 """How long no flow boards at first where trains were not worth it; each time twice as long."""
 CAUSED = itemgetter(1)
@@ -185,9 +186,11 @@ class Trains(Boarding):
         self._trace.read_columns()
         self._reads.add(self._trace, READ)
         self._watch.add(clock, HOPS)
+        self._set_beat()
         try:
             while self._trains:
-                for _ in repeat(None, MANY):
+                many = MANY + MANY_EACH * len(self._trains)
+                for _ in repeat(None, many):
                     clock.now, number, callback, argument = heappop(heap)
                     add_time(clock.now)
                     add_number(number)
@@ -199,15 +202,23 @@ class Trains(Boarding):
                         if not self._trains:
                             break
                 self._flush(clock.now)
-                self._forget()
                 is_calm = clock.now > self._boarded_ns + CALM_NS
-                if is_calm and self._carried < self._worth * MANY:
+                if is_calm and self._carried < self._worth * many:
                     self._closed_until_ns = clock.now + self._closes_ns
                     self._closes_ns *= 2
                     break
                 self._carried = 0
         finally:
             self._end()
+
+    def _set_beat(self, argument: object = None) -> None:
+        """Bring all trains and the trace up to date, which makes a batch, and do so again in time."""
+        self._flush(self._clock.now)
+        self._forget()
+        rate = sum(len(train.stops) * NS_PER_S // train.interval_ns for train in self._trains) or 1
+        step_ns = max((BATCH + BATCH_EACH * len(self._trains)) * NS_PER_S // rate, NS_PER_MS)
+        self._beat = (self._clock.now + step_ns, BEAT, self._set_beat, None)
+        heappush(self._clock.heap, self._beat)
 
     def _forget(self) -> None:
         oldest = self._clock.now - DEEPEST
@@ -229,6 +240,9 @@ class Trains(Boarding):
             self._merge()
         self._reads.remove(self._trace, READ)
         self._watch.remove(self._clock, HOPS)
+        if self._beat in self._clock.heap:
+            self._clock.heap.remove(self._beat)
+            heapify(self._clock.heap)
         self._not_before = {tick: t_ns for tick, t_ns in self._not_before.items() if t_ns > self._clock.now}
         self._begin()
 
@@ -246,7 +260,7 @@ class Trains(Boarding):
             self._merge()
 
     def _flush(self, until_ns: int) -> None:
-        """Bring all trains up to the event under way, which happens at `until_ns`, a batch at a time."""
+        """Bring all trains up to the event under way, which happens at `until_ns`."""
         logged = len(self._order.times)
         self._clock.scheduled += logged - self._marked  # their marks are no packets
         self._marked = logged
@@ -254,27 +268,16 @@ class Trains(Boarding):
             return
         self._is_settling = True
         try:
-            step = self._step()
-            begin = min(train.following_ns for train in self._trains)
-            for at_ns in range(begin + step, until_ns, step):
-                self._advance(at_ns, False)
-            self._advance(until_ns, True)
+            for lane in self._in_order():
+                self._carry(lane, until_ns)
+            for train in self._trains:
+                train.arrive(until_ns)
             self._settled = logged
         finally:
             self._is_settling = False
 
-    def _step(self) -> int:
-        rate = sum(len(train.stops) * NS_PER_S // train.interval_ns for train in self._trains)
-        return max(BATCH * NS_PER_S // rate, NS_PER_MS)
-
-    def _advance(self, until_ns: int, is_exact: bool) -> None:
-        for lane in self._in_order():
-            self._carry(lane, until_ns, is_exact)
-        for train in self._trains:
-            train.arrive(until_ns, is_exact)
-
-    def _carry(self, lane: Lane, until_ns: int, is_exact: bool) -> None:
-        items = lane.entering(until_ns, is_exact)
+    def _carry(self, lane: Lane, until_ns: int) -> None:
+        items = lane.entering(until_ns)
         if items:
             self._clock.scheduled -= len(items)
             self._carried += len(items)
@@ -290,7 +293,7 @@ class Trains(Boarding):
         for feeder in lane.feeders:
             if feeder.due_ns + feeder.delay_ns <= until_ns:
                 self._bring(feeder, until_ns)
-        self._carry(lane, until_ns, True)
+        self._carry(lane, until_ns)
         self._is_settling = was
 
     def _in_order(self) -> list[Lane]:

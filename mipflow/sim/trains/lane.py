@@ -91,15 +91,15 @@ class Lane:
 
     # --- packets of trains -------------------------------------------------------------------------------------------
 
-    def entering(self, until_ns: int, is_exact: bool) -> list[Event]:
-        """Take the items that enter before a time, in their order, and with `is_exact` those of that very time that
-        come before the event of the heap under way.
+    def entering(self, until_ns: int) -> list[Event]:
+        """Take the items that enter before a time, in their order, and those of that very time that come before the
+        event of the heap under way.
         """
         items = self.waiting[:]
         self.waiting.clear()
         for train in self.trains:
             if train.following_ns <= until_ns:
-                train.depart(until_ns, is_exact, items)
+                train.depart(until_ns, items)
         if not items:
             return items
         try:
@@ -107,7 +107,7 @@ class Lane:
         except TypeError:
             items.sort(key=cmp_to_key(self._order.compare))
         if items[-1][0] >= until_ns:
-            cut = happened(items, until_ns, is_exact, self._order)
+            cut = happened(items, until_ns, self._order)
             self.waiting.extend(items[cut:])
             del items[cut:]
         return items
@@ -147,12 +147,12 @@ class Lane:
         self.due_ns = due
 
 
-def happened(items: list[Event], until_ns: int, is_exact: bool, order: Order) -> int:
-    """Return how many of the items, which are in order, come before a time; of those of that very time, with
-    `is_exact`, before the event of the heap under way.
+def happened(items: list[Event], until_ns: int, order: Order) -> int:
+    """Return how many of the items, which are in order, come before a time, or at that very time before the event of
+    the heap under way.
     """
     cut = bisect_left(items, (until_ns,))
-    while is_exact and cut < len(items) and items[cut][0] == until_ns and order.has_happened(items[cut]):
+    while cut < len(items) and items[cut][0] == until_ns and order.has_happened(items[cut]):
         cut += 1
     return cut
 

@@ -97,11 +97,11 @@ class Train(Sender):
         """The time at which the first packet arrives at the earliest."""
         return self.root_ns + self.interval_ns + sum(stop.lag_ns for stop in self.stops)
 
-    def depart(self, until_ns: int, is_exact: bool, items: list[Event]) -> None:
-        """Send what is due before a time, and with `is_exact` at that very time before the heap's event under way."""
+    def depart(self, until_ns: int, items: list[Event]) -> None:
+        """Send what is due before a time, and at that very time before the event of the heap under way."""
         first, interval, rank, end = self.following_ns, self.interval_ns, self.rank, min(until_ns, self.end_ns)
         self._order.note_sendings(self, end)
-        if is_exact and until_ns < self.end_ns and (until_ns - first) % interval == 0:
+        if until_ns < self.end_ns and (until_ns - first) % interval == 0:
             sending = (until_ns, (until_ns - interval, rank))
             place = self._order.place(sending)
             if place < len(self._order.times):
@@ -125,12 +125,12 @@ class Train(Sender):
         for take in departure.takes:
             take.add(count, departure.octets, last)
 
-    def arrive(self, until_ns: int, is_exact: bool) -> None:
+    def arrive(self, until_ns: int) -> None:
         """Count what has arrived before a time, as `depart` does."""
         waiting = self.stops[-1].waiting
         if not waiting or waiting[0][0] > until_ns:
             return
-        cut = happened(waiting, until_ns, is_exact, self._order)
+        cut = happened(waiting, until_ns, self._order)
         arrived = waiting[:cut]
         del waiting[:cut]
         if not arrived:

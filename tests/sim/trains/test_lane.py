@@ -24,7 +24,7 @@ def test_items_leave_as_a_queue_lets_them(times: list[int], serialisation_ns: in
     stop = Stop(None, lane, serialisation_ns)
     stop.following = end
     stop.waiting += [(t, (t - number - 1, 1.0), stop) for number, t in enumerate(times)]
-    lane.carry(lane.entering(41, False))
+    lane.carry(lane.entering(41))
     busy, expected = 7, []
     for t in sorted(times):
         busy = max(busy, t) + serialisation_ns
@@ -53,6 +53,6 @@ def test_an_ordinary_packet_on_a_lane_goes_as_without_it() -> None:
 def test_what_enters_at_the_end_of_the_time_asked_for_has_not_happened() -> None:
     order: Any = SimpleNamespace(has_happened=lambda item: item[2] == "before")
     items: list[Any] = [(1, 0, "x"), (5, 0, "before"), (5, 1, "after")]
-    assert happened(items, 5, False, order) == 1
-    assert happened(items, 5, True, order) == 2
+    assert happened(items, 5, order) == 2
+    assert happened(items, 6, order) == 3
     assert isinstance(Sender(0, 0, 1), Sender)
