@@ -179,7 +179,7 @@ MOBILE = {
 }  # fmt: skip
 SCENARIO = {
     "seed": SEED, "traffic": plain(None, "None"), "links": plain({"wlan0": mf.Link()}, "None", "dict"),
-    "trace": plain("all"), "wire": FLAG, "replay": plain(None, "None", "dict"), "cns": plain(3),
+    "trace": plain("all"), "wire": FLAG, "trains": FLAG, "replay": plain(None, "None", "dict"), "cns": plain(3),
     "correspondents": plain(None, "None", "dict"), "home_router": FLAG, "home_agents": plain(2),
     "advertisements": plain((1, 3), "None"), "security": FLAG, "ingress_filtering": FLAG, "enhanced": FLAG,
     "allocate": plain("stateless", "None"), "policy_server": FLAG, "operator": plain(RuleSet(), "None"),
@@ -441,6 +441,7 @@ INSIDE = {
     "mf.apps.Application": "a protocol: nothing is made of it",
     "mf.policies.Choice": "given, not taken", "mf.policies.FlowFacts": "given, not taken",
     "mf.policies.NetworkState": "given, not taken", "mf.policies.Wish": "what a policy gives, which is looked at there",
+    "Replay.steps": "the loop of `run` and `finish`, whose arguments are checked there",
     "Trace.forget": "called while a capture is written",
     "Trace.add_channel": "written by links", "Trace.add_channels": "written by links",
     "Trace.hop": "written by links, for every packet",

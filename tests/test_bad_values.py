@@ -100,9 +100,9 @@ def test_every_argument_is_in_the_table(name: str) -> None:
 
 
 def test_a_new_name_and_a_new_argument_would_be_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(World, "fork", lambda self, at=0: self, raising=False)
+    monkeypatch.setattr(World, "ferry", lambda self, at=0: self, raising=False)
     monkeypatch.setattr(mf.apps, "__all__", [*mf.apps.__all__, "Game"])
-    assert set(names()) - set(PUBLIC) - set(INSIDE) == {"World.fork", "mf.apps.Game"}
+    assert set(names()) - set(PUBLIC) - set(INSIDE) == {"World.ferry", "mf.apps.Game"}
     row = PUBLIC["World.run"]
     assert lacking(row._replace(of=(lambda self, duration_s, until=None: None,))) == {"until"}
     assert lacking(row._replace(arguments={})) == {"duration_s"}

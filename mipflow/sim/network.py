@@ -42,6 +42,10 @@ class Stream(Random):
         super().__init__(f"{seed}/{name}")
         self.name = name
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copy it with where it stands."""
+        return Stream, (0, self.name), self.getstate()
+
 
 class Network(Unique):
     """A network at time 0.

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from heapq import merge
 from tempfile import SpooledTemporaryFile, gettempdir
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 from weakref import finalize
 
-from mipflow.errors import DatasetError
+from mipflow.errors import DatasetError, ProtocolMisuse
 
 Row = tuple[Any, ...]
 IN_MEMORY = 1 << 20
@@ -49,6 +49,11 @@ class Spool:
         self._file = temporary_file()
         self._end = 0
         finalize(self, self._file.close)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse copy.copy, copy.deepcopy and pickle: the file is one. Raises ProtocolMisuse."""
+        what = "a running world and its parts, such as this Spool, cannot be copied or pickled"
+        raise ProtocolMisuse(f"{what}; make another with the same arguments and seed, which does the same", self)
 
     def add(self, rows: list[Row]) -> int:
         """Keep a block; return its place."""
