@@ -7,6 +7,7 @@ found by its place in the notebook.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,10 @@ class Learner:
 
     def shoot(self, name: str, place: Any) -> None:
         """A screenshot of what is in view."""
+        from playwright.sync_api import Error
+
         self._folder.mkdir(parents=True, exist_ok=True)
-        place.scroll_into_view_if_needed()
+        with suppress(Error):  # a new picture may just take its place
+            place.scroll_into_view_if_needed()
         self.page.wait_for_timeout(300)
         self.page.screenshot(path=self._folder / f"lab{self._name[:2]}-{name}.png")

@@ -77,7 +77,7 @@ MOVES = """() => {
   let before = page.scrollTop;
   const look = () => {
     if (document.querySelector(".mipflow-building")?.checkVisibility()) seen.said ||= performance.now();
-    seen.moves += seen.said && performance.now() - seen.said > 500 && Math.abs(page.scrollTop - before) > 60;
+    seen.moves += seen.said && performance.now() - seen.said > 2000 && Math.abs(page.scrollTop - before) > 60;
     before = page.scrollTop;
     requestAnimationFrame(look);
   };
