@@ -33,7 +33,7 @@ ROUNDS, ASSIGNED, AT_ONCE, RUNS = 9, 2_000, 10, 3
 WORDS = {False: "no trains", True: "trains"}
 SETTLE_S, SLICES = 12, 12
 MANY = 1_000
-GROWING = ((10, 3, 10.0), (100, 30, 3.0), (1_000, 300, 1.0), (3_000, 900, 0.4))
+GROWING = ((10, 3, 10.0), (100, 30, 5.0), (1_000, 300, 4.0), (3_000, 900, 2.0))
 """Calls, correspondent nodes, and the virtual seconds of a run."""
 
 
