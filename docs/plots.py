@@ -12,7 +12,7 @@ from typing import NamedTuple
 WIDTH, ROW, MARGIN = 960, 26, 16
 LABELS, VALUES = 400, 150
 """Widths beside the dots: of their names on the left, and of their values on the right."""
-PANEL_HEIGHT, LEFT, RIGHT, HEAD, FOOT, BETWEEN_NAMES = 300, 64, 190, 36, 44, 17
+PANEL_HEIGHT, LEFT, RIGHT, HEAD, FOOT, BETWEEN_NAMES = 300, 88, 190, 36, 44, 17
 DOT = 5
 STYLE = """
 text{font:14px system-ui,sans-serif;fill:#1f2328}.small{font-size:13px;fill:#59636e}.title{font-weight:600}
