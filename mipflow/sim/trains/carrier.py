@@ -151,7 +151,6 @@ class Trains(Boarding):
         for feeder, lane in pairwise(lanes):
             lane.feeders[feeder] = lane.feeders.get(feeder, 0) + 1
         lanes[0].trains.append(train)
-        lanes[0].trains.sort(key=lambda each: (-each.interval_ns, each.rank))
         self._sorted.clear()
 
     def _lane(self, channel: Channel) -> Lane:
