@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.sim.trains.lane import Lane, Stop, happened, sent_ns
-from mipflow.sim.trains.order import Order, Sender
+from mipflow.sim.trains.order import Order
 from mipflow.wire.packet import UDP, Packet
 from tests.node.nodes import Path
 
@@ -55,4 +55,3 @@ def test_what_enters_at_the_end_of_the_time_asked_for_has_not_happened() -> None
     items: list[Any] = [(1, 0, "x"), (5, 0, "before"), (5, 1, "after")]
     assert happened(items, 5, order) == 2
     assert happened(items, 6, order) == 3
-    assert isinstance(Sender(0, 0, 1), Sender)
