@@ -156,7 +156,6 @@ class Train(Sender):
             packet.hop_limit = came.limit
             return packet
         packet = self.way.departure.make(sent_ns(item))
-        for stop in self.stops[1:]:
-            if stop.limit and self.stops.index(stop) <= self.stops.index(came):
-                packet = stop.changed(packet)
+        for stop in self.stops[1 : self.stops.index(came) + 1]:
+            packet = stop.changed(packet)
         return packet
