@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mipflow.node.fragments import cut, per_fragment
+from mipflow.sim.boarding import passed_on
 from mipflow.sim.clock import Clock
 from mipflow.sim.link import Channel
 from mipflow.wire import packet as headers
@@ -142,12 +143,7 @@ class Unwrapped:
     def __call__(self, packet: Packet) -> Packet:
         inner = packet.payload
         assert isinstance(inner, Packet)
-        if self.copies:
-            inner = inner.copy()
-        if self.onward is not None:
-            return self.onward(inner)
-        inner.hop_limit -= 1
-        return inner
+        return passed_on(inner.copy() if self.copies else inner, self.onward)
 
 
 class Built:

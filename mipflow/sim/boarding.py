@@ -52,6 +52,14 @@ class Forward:
     change: Callable[[Packet], Packet] | None = None
 
 
+def passed_on(packet: Packet, change: Callable[[Packet], Packet] | None) -> Packet:
+    """Return the packet that goes on in the place of one that came, as `Forward` says."""
+    if change is not None:
+        return change(packet)
+    packet.hop_limit -= 1
+    return packet
+
+
 @dataclass(slots=True, frozen=True)
 class Sink:
     """A packet that ends here, where it is only counted; label: of the meter that counts it, 0 for none."""

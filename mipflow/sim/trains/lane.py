@@ -45,13 +45,6 @@ class Stop:
         """The items that are about to come here: of all trains of a lane, but at the end of each train by itself."""
         self.put = self.waiting.append
 
-    def changed(self, packet: Packet) -> Packet:
-        """Return the packet that leaves here, of one that came."""
-        if self.change is not None:
-            return self.change(packet)
-        packet.hop_limit -= 1
-        return packet
-
 
 class Lane:
     """A lane of `channel`, which it uses as its own until `close`. bring: called with the time to bring it up to."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from operator import sub
 from typing import cast
 
-from mipflow.sim.boarding import Departure, Forward, Planner, Sink
+from mipflow.sim.boarding import Departure, Forward, Planner, Sink, passed_on
 from mipflow.sim.clock import Callback
 from mipflow.sim.meter import Meter
 from mipflow.sim.trace import is_control
@@ -48,7 +48,7 @@ class Way:
             if isinstance(answer, Sink):
                 self.sink, self.labels = answer, {departure.label, answer.label} - {0}
                 return
-            packet, channel = _lowered(packet) if answer.change is None else answer.change(packet), answer.channel
+            packet, channel = passed_on(packet, answer.change), answer.channel
         self.answers.clear()
 
     def _note(self, packet: Packet) -> None:
@@ -67,11 +67,6 @@ class Way:
         return (self.departure, self.answers, self.sizes) == (other.departure, other.answers, other.sizes)
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _lowered(packet: Packet) -> Packet:
-    packet.hop_limit -= 1
-    return packet
 
 
 class Train(Sender):
@@ -157,5 +152,5 @@ class Train(Sender):
             return packet
         packet = self.way.departure.make(sent_ns(item))
         for stop in self.stops[1 : self.stops.index(came) + 1]:
-            packet = stop.changed(packet)
+            packet = passed_on(packet, stop.change)
         return packet
