@@ -70,6 +70,13 @@ class Stopped(KeyboardInterrupt):
         return [str(self), *getattr(self, "__notes__", [])]
 
 
+def uncopied(thing: object) -> ProtocolMisuse:
+    """Return the error for a part of a running world that somebody copies or pickles."""
+    what = f"a running world and its parts, such as this {type(thing).__name__}, cannot be copied or pickled"
+    remedy = "make another with world.fork(), or with the same arguments and seed, which does the same"
+    return ProtocolMisuse(f"{what}; {remedy}", thing)
+
+
 def shown(value: object, text: Callable[[object], str] = repr, longest: int = LONGEST) -> str:
     """Return a value for an error's message: its `text` in one line, cut to `longest` characters. One that cannot say
     what it is is named by its class.

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, NoReturn, SupportsIndex
 
 from mipflow.arguments import YEAR_S, fits, number
-from mipflow.errors import ProtocolMisuse, Stopped, shown
+from mipflow.errors import ProtocolMisuse, Stopped, shown, uncopied
 from mipflow.sim.interrupts import Interrupts
 
 NS_PER_S = 1_000_000_000
@@ -59,9 +59,7 @@ class Unique:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuse copy.copy, copy.deepcopy and pickle, which all ask here. Raises ProtocolMisuse."""
-        what = f"a running world and its parts, such as this {type(self).__name__}, cannot be copied or pickled"
-        remedy = "make another with world.fork(), or with the same arguments and seed, which does the same"
-        raise ProtocolMisuse(f"{what}; {remedy}", self)
+        raise uncopied(self)
 
 
 class Clock(Unique):

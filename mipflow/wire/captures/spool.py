@@ -16,7 +16,7 @@ from tempfile import SpooledTemporaryFile, gettempdir
 from typing import Any, NoReturn, SupportsIndex
 from weakref import finalize
 
-from mipflow.errors import DatasetError, ProtocolMisuse
+from mipflow.errors import DatasetError, uncopied
 
 Row = tuple[Any, ...]
 IN_MEMORY = 1 << 20
@@ -52,8 +52,7 @@ class Spool:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuse copy.copy, copy.deepcopy and pickle: the file is one. Raises ProtocolMisuse."""
-        what = "a running world and its parts, such as this Spool, cannot be copied or pickled"
-        raise ProtocolMisuse(f"{what}; make another with the same arguments and seed, which does the same", self)
+        raise uncopied(self)
 
     def add(self, rows: list[Row]) -> int:
         """Keep a block; return its place."""
