@@ -67,7 +67,7 @@ class AtNode:
         cut = bisect_right(found, (now_ns + 1,))
         self._under_way = found[cut:]
         for t_ns, _, faults, limit, packet in found[:cut]:
-            if not any((t_ns, *fault) in unheard for fault in faults):
+            if not unheard or not any((t_ns, *fault) in unheard for fault in faults):
                 yield t_ns, _as_sent(packet, limit)
 
     def _faults_on(self, channel: int) -> tuple[_Fault, ...] | None:

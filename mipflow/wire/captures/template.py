@@ -8,18 +8,26 @@ messages, the data, and the checksum, which is a sum and so needs only what was 
 from __future__ import annotations
 
 import struct
+from operator import attrgetter
 from typing import NamedTuple
 
 from mipflow.wire.chain import octet_sum, pseudo_header_addresses, upper_sum
 from mipflow.wire.codec import encode, next_header
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
-from mipflow.wire.packet import TCP, UDP, Packet
+from mipflow.wire.packet import TCP, UDP, Header, Packet
 
 MOST_TEMPLATES = 4096
 """The most templates that are kept: one for each shape of data packet, and one for each distinct control packet."""
 BLANKS = {17: range(4, 8), 6: (*range(4, 12), *range(14, 18)), 58: range(2, 8)}
 """Next header -> octets of the header that are patched."""
 ECHO = EchoRequest, EchoReply
+
+_UDP = attrgetter("source_port", "destination_port")
+_TCP = attrgetter(
+    "source_port", "destination_port", "syn", "ack", "fin", "rst", "psh", "other_flags", "maximum_segment_size",
+    "window_scale", "options", "urgent_pointer",
+)  # fmt: skip
+"""Give the fields of a header that are not patched."""
 
 _put_16 = struct.Struct(">H").pack_into
 _put_16_16 = struct.Struct(">HH").pack_into
@@ -40,37 +48,56 @@ class Encoder:
 
     def __init__(self) -> None:
         self._templates: dict[object, _Template] = {}
+        self._alike: dict[object, Header] = {}
+        """Source, destination and marks -> the first header that had them."""
+        self._headers: dict[Header, Header] = {}
+        """Headers, which many packets share -> the first one like each."""
+        self._datagrams: dict[Header, tuple[UDP, int, bytes]] = {}
+        """Header -> the last datagram behind it, with its hop limit and octets: many are sent again and again."""
 
     def encode(self, packet: Packet) -> bytes:
         """Return the octets of the packet, as `codec.encode` gives them. Raises WireError as that does."""
+        header, payload, hop_limit = packet.header, packet.payload, packet.hop_limit
+        last = self._datagrams.get(header)
+        if last is not None and last[0] is payload and last[1] == hop_limit and len(last[2]) == packet.size:
+            return last[2]
         try:
-            key = _shape(packet)
+            key = self._shape(packet)
             template = self._templates.get(key)
             if template is None:
                 if len(self._templates) >= MOST_TEMPLATES:
                     self._templates.clear()
                 template = self._templates[key] = _template(packet)
             octets = _patched(template, packet)
-            return octets if len(octets) == packet.size else encode(packet)
         except (TypeError, ValueError, OverflowError, struct.error):  # a field that does not fit: encode names it
             return encode(packet)
+        if len(octets) != packet.size:
+            return encode(packet)
+        if type(payload) is UDP:
+            self._datagrams[header] = payload, hop_limit, octets
+        return octets
 
-
-def _shape(packet: Packet) -> tuple[object, ...]:
-    """Return the values that packets share whose bytes differ only where `_patched` writes."""
-    payload = packet.payload
-    shape: object = payload  # a control message is its own shape
-    if type(payload) is UDP:
-        shape = (payload.source_port, payload.destination_port)
-    elif type(payload) is TCP:
-        flags = (payload.syn, payload.ack, payload.fin, payload.rst, payload.psh, payload.other_flags)
-        options = (payload.maximum_segment_size, payload.window_scale, payload.options, payload.urgent_pointer)
-        shape = (payload.source_port, payload.destination_port, flags, options)
-    elif type(payload) is Packet:
-        shape = _shape(payload)
-    elif type(payload) in ECHO:
-        shape = None
-    return (packet.source, packet.destination, packet.header.marks, type(payload), shape)
+    def _shape(self, packet: Packet) -> tuple[object, ...]:
+        """Return the values that packets share whose bytes differ only where `_patched` writes."""
+        header, payload = packet.header, packet.payload
+        first = self._headers.get(header)
+        if first is None:
+            if len(self._headers) >= MOST_TEMPLATES:
+                for known in (self._alike, self._headers, self._datagrams):
+                    known.clear()
+            first = self._alike.setdefault((header.source, header.destination, header.marks), header)
+            self._headers[header] = first
+        kind = type(payload)
+        shape: object = payload  # a control message is its own shape
+        if kind is UDP:
+            shape = _UDP(payload)
+        elif kind is TCP:
+            shape = _TCP(payload)
+        elif isinstance(payload, Packet):
+            shape = self._shape(payload)
+        elif kind in ECHO:
+            shape = None
+        return first, kind, shape
 
 
 def _template(packet: Packet) -> _Template:

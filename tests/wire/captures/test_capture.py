@@ -556,3 +556,21 @@ def test_templates_do_not_pile_up() -> None:
     encoder._templates.update(dict.fromkeys(range(MOST_TEMPLATES)))
     encoder.encode(Packet(MN, CN, UDP(1, 2)))
     assert len(encoder._templates) == 1
+
+
+def test_what_packets_share_is_known_by_their_headers_and_does_not_pile_up() -> None:
+    """Datagrams that are sent again and again are written once; a hop limit, a size or a payload of its own counts."""
+    encoder, datagram = Encoder(), UDP(1, 2, b"again")
+    packets = [Packet(MN, CN, datagram) for _ in range(MOST_TEMPLATES + 1)]
+    octets = {encoder.encode(packet) for packet in packets}
+    assert octets == {encode(packets[0])} and len(encoder._headers) == len(encoder._datagrams) == 1
+    packet = packets[-1]
+    again = encoder.encode(packet.copy())
+    assert again is encoder.encode(packet)
+    packet.hop_limit = 9
+    assert encoder.encode(packet) == encode(packet) != again
+    packet.payload = UDP(1, 2, b"other")
+    assert encoder.encode(packet) == encode(packet)
+    packet.size += 1
+    with pytest.raises(WireError, match="size is"):
+        encoder.encode(packet)
