@@ -96,6 +96,8 @@ class Board:
         self._same: dict[tuple[str, str], str] = {}
         self._marked_at = -1
         """The handover that the marks are about (nanoseconds)."""
+        self._us = 0
+        """The time of which the tables are written, in microseconds."""
         self._own_flows: set[int] = set()
         """The flows of the mobile node, or of a plain host, in contrast to those between others."""
         self._tests = self._tested()
@@ -119,32 +121,34 @@ class Board:
         """Write down what stands in each table from which time on, and how many lines it takes at most."""
         stage = self.stage
         versions: dict[str, list[Version]] = {node: [(0, self._rows(node))] for node in self._state}
-        lines = {node: self._lines(node) for node in self._state}
         turning = [record for moment in stage.spine.moments if moment.is_key for record in moment.rows]
         keys = {id(record) for record in turning}
         self._turned = {(stage.spine.handover_of(each.t_ns), each.node, each.change.key) for each in turning}
         stale, step = dict[str, int](), stage.us(stage.spine.end_ns) // MOST_COUNTS
-        for record in changes(stage.spine):
-            node, us = record.node, stage.us(record.t_ns)
-            if record.change.table != stage.table_of(node):
-                continue
-            self._apply(record)
-            touched, is_shown = {node} | self._named_at(record), self.focus.has(record)
-            if not is_shown:  # it is only counted, now and then
-                stale[node] = us
-                if us - versions[node][-1][0] < step:
-                    continue
-            elif id(record) in keys:
-                touched |= self._mark(record)
+        steps: list[tuple[int, str, TableChanged | None]] = [
+            (stage.us(record.t_ns), record.node, record) for record in changes(stage.spine)
+            if record.change.table == stage.table_of(record.node)
+        ]  # fmt: skip
+        steps += [(us, test.node, None) for test in self._tests for us in test[2:]]  # player.js closes the rings
+        for us, node, record in sorted(steps, key=lambda each: each[0]):
+            self._us, touched = us, {node}
+            if record:
+                self._apply(record)
+                touched |= self._named_at(record)
+                if not self.focus.has(record):  # it is only counted, now and then
+                    stale[node] = us
+                    if us - versions[node][-1][0] < step:
+                        continue
+                elif id(record) in keys:
+                    touched |= self._mark(record)
             for each in touched:
                 stale.pop(each, None)
                 html = self._rows(each)
-                lines[each] = max(lines[each], self._lines(each))
                 if html != versions[each][-1][1]:
                     versions[each] = [one for one in versions[each] if one[0] < us] + [(us, html)]
-        for node, us in stale.items():
-            versions[node].append((us, self._rows(node)))
-        self._add_ghosts(versions, lines)
+        for node, self._us in stale.items():
+            versions[node].append((self._us, self._rows(node)))
+        lines = {node: max(html.count("<tr") for _, html in own) for node, own in versions.items()}
         self.lines = {node: number for node, number in lines.items() if number and node != stage.mobile}
         self.places = {node: self._slot(versions[node]) for node, number in lines.items() if number}
         """Node -> the slot with the rows of its table."""
@@ -177,27 +181,16 @@ class Board:
             found.append(Tested(begin.nodes[0], self.words.value(begin.address), begun, *times))
         return found
 
-    def _ticks(self, node: str) -> set[int]:
-        """Return the times at which the ghosts at a node change; player.js closes their rings."""
-        return {us for test in self._tests if test.node == node for us in (test.us, test.end_us, test.gone_us)}
-
-    def _add_ghosts(self, versions: dict[str, list[Version]], lines: dict[str, int]) -> None:
-        for node in {test.node for test in self._tests} & versions.keys():
-            ticks, own = self._ticks(node), versions[node]
-            lines[node] += max(sum(test.us <= us < test.gone_us for test in self._tests) for us in ticks)
-            times = sorted({*(us for us, _ in own), *ticks})
-            versions[node] = [(us, latest(own, us) + self._ghosts(node, us)) for us in times]
-
-    def _ghosts(self, node: str, us: int) -> str:
+    def _ghosts(self, node: str) -> list[str]:
         """Return the rows of addresses that are tested at a node, or have just been refused."""
-        lines = []
+        rows = []
         for test in self._tests:
-            if test.node == node and test.us <= us < test.gone_us:
+            if test.node == node and test.us <= self._us < test.gone_us:
                 home = escape(test.home)
                 ring = f"<b class='mipflow-ring' data-from='{test.us}' data-to='{test.end_us}'></b> tested"
-                cells = (home, ring) if us < test.end_us else (f"<del>{home}</del>", "✕ 134: in use")
-                lines.append(f"<tr class='mipflow-tested'><th>{cells[0]}</th><td>{cells[1]}</td></tr>")
-        return "".join(lines)
+                cells = (home, ring) if self._us < test.end_us else (f"<del>{home}</del>", "✕ 134: in use")
+                rows.append(f"<tr class='mipflow-tested'><th>{cells[0]}</th><td>{cells[1]}</td></tr>")
+        return rows
 
     def _mark(self, record: TableChanged) -> set[str]:
         """Mark a row by which flows take another road, and say of its neighbors that they did not change; return the
@@ -278,15 +271,10 @@ class Board:
         return rows
 
     def _room(self, node: str) -> int:
-        """Return the most lines that a table may take."""
+        """Return the most lines that the rows of a table may take; a line is left to addresses that are tested."""
         scene = self.stage.scene
-        return {self.stage.mobile: 99}.get(node, scene.agent_room if scene.roles[node] == "home agent" else scene.room)
-
-    def _lines(self, node: str) -> int:
-        """Count the lines that a table takes."""
-        shown = self._shown(node)
-        more = len(shown) < len(self._state[node]) and node != self.stage.mobile
-        return len(shown) + more + len(self._noted(node, len(shown) + more, shown))
+        room = {self.stage.mobile: 99}.get(node, scene.agent_room if scene.roles[node] == "home agent" else scene.room)
+        return room - bool(self._ghosts(node))
 
     def _noted(self, node: str, lines: int, shown: list[tuple[str, Row]]) -> list[str]:
         """Choose the rows below which there is room to say that they did not change."""
@@ -320,7 +308,11 @@ class Board:
                 lines.append(f"<tr class='mipflow-note'><td colspan='2'>{escape(same)}</td></tr>")
         if more and node != self.stage.mobile:
             lines.append(f"<tr><td colspan='2'>… {more} more</td></tr>")
-        return "".join(lines)
+        ghosts = self._ghosts(node)
+        left = self._room(node) + 1 - len(lines)
+        if len(ghosts) > left:
+            ghosts[left - 1 :] = [f"<tr><td colspan='2'>… {len(ghosts) - left + 1} more tested</td></tr>"]
+        return "".join(lines + ghosts)
 
     def _mapping(self, row: Row) -> str:
         """Return a row of the flow mapping table as HTML: flow, home address, care-of address, whether its peer knows.
@@ -458,11 +450,6 @@ class Board:
         return lines + [
             f"{stage.flows[flow].word}: one packet in {each} is drawn" for flow, each in stage.every.items() if each > 1
         ]
-
-
-def latest(versions: list[Version], us: int) -> str:
-    """Return the HTML that stands in a slot at a time."""
-    return next(html for at, html in reversed(versions) if at <= us)
 
 
 def _until(last_us: int, start_ns: int, end_us: int) -> str:

@@ -17,7 +17,7 @@ from mipflow.view.stage.stage import spots
 from mipflow.wire.mobility import BindingUpdate
 from tests.view.stage.test_stage import show, told
 from tests.view.told import CELL, CN1, HA, HOME1, HOME2, MS, WLAN, S, Story, binding, handover, mapping, message
-from tests.view.worlds import NAMES, film
+from tests.view.worlds import NAMES, at_work, film
 
 
 def text(html: str) -> str:
@@ -234,6 +234,12 @@ def test_an_address_that_is_tested_is_a_ghost_until_it_is_bound_or_refused(teste
     ring = next(html for _, html in slot if "H@3</th>" in html)
     begin, end = map(int, re.findall("data-[a-z]+='([0-9]+)'", ring)[-2:])
     assert end - begin == pytest.approx(1_000_000, abs=1000), "its ring closes in a second"
+
+
+def test_of_many_addresses_that_are_tested_at_once_those_without_room_are_counted() -> None:
+    (board,) = at_work("figure 2", 6).animate(0, 5.6).boards  # type: ignore[attr-defined]
+    assert rows(board, "HA", 1500 * MS) == "H@1 tested; H@2 tested; … 4 more tested;"
+    assert rows(board, "HA", 2500 * MS) == "H@2 WLAN; H@4 WLAN; … 4 more;"
 
 
 def test_the_legend_says_that_a_ring_is_a_test(tested: Board, board: Board) -> None:

@@ -15,7 +15,7 @@ from mipflow.sim.trace import ChannelName
 from mipflow.view.drawing import style
 from mipflow.view.stage.scene import PLATE_WIDTH, Box, Scene, Way
 from tests.view.told import handover
-from tests.view.worlds import NAMES, film
+from tests.view.worlds import END_S, NAMES, at_work, film
 
 STORY, _ = handover()
 SCENE = Scene(STORY.graph, STORY.trace().channels, "MN")
@@ -39,6 +39,15 @@ def test_cards_cover_no_card_and_no_link_of_others(name: str, width: int) -> Non
 def test_plates_stand_at_their_nodes_and_cover_nothing(name: str, flows: int, width: int) -> None:
     """With all lines that they have at any time of the film."""
     plates_stand_well(film(name, flows), width)
+
+
+@pytest.mark.parametrize("flows", [2, 4, 6])
+@pytest.mark.parametrize("name", NAMES)
+def test_plates_cover_nothing_while_addresses_are_tested_either(name: str, flows: int) -> None:
+    """From the beginning: an address that is tested has a line, where another time a row stands."""
+    shown = at_work(name, flows).animate(0, END_S)
+    for width in (TABLET, 500, DESK, 1000):
+        plates_stand_well(shown, width)
 
 
 @cache
