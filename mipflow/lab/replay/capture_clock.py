@@ -6,7 +6,9 @@ clock was set back, time goes on; silences are cut later, when it is known which
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 from mipflow.sim.clock import NS_PER_S
@@ -90,6 +92,8 @@ class Silences:
         """Pairs: the time at which something was cut, and how much."""
         self.ahead_ns = 0
         """The time that was cut before the first packet."""
+        self._gone: list[tuple[int, int]] = []
+        """Pairs: from this time on, what was cut up to there."""
         self.offsets: list[tuple[int, int]] = []
         """Pairs: from this time on, by how much the own clock of the packets is ahead."""
 
@@ -99,11 +103,17 @@ class Silences:
         if self._before_ns is None:
             self._before_ns = time_ns
             self._gone_ns = self.ahead_ns = time_ns if time_ns > self._longest_ns else 0
+            self._gone.append((time_ns, self._gone_ns))
         too_long_ns = time_ns - self._before_ns - self._longest_ns
         if too_long_ns > 0:
             self.cuts.append((self._before_ns - self._gone_ns, too_long_ns))
             self._gone_ns += too_long_ns
+            self._gone.append((time_ns, self._gone_ns))
         self._before_ns = time_ns
         if not self.offsets or self.offsets[-1][1] != self._gone_ns - shift_ns:
             self.offsets.append((time_ns - self._gone_ns, self._gone_ns - shift_ns))
         return time_ns - self._gone_ns
+
+    def left(self, time_ns: int) -> int:
+        """Return what `cut` has made of the time of a packet."""
+        return time_ns - self._gone[bisect_right(self._gone, time_ns, key=itemgetter(0)) - 1][1]

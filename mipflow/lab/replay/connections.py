@@ -28,7 +28,7 @@ def connection_of(packet: Heard, known: Sequence[Connection]) -> Connection | No
     """Return the connection that a segment belongs to, of those on its ports in the order of their beginning; None
     where it begins another one. Of UDP and echo there is but one.
     """
-    if packet.protocol != "TCP":
+    if packet.way.protocol != "TCP":
         return known[0] if known else None
     candidates = known[: -_CANDIDATES - 1 : -1]
     if packet.flags & (SYN | RST) == SYN:
@@ -49,7 +49,7 @@ class Connection:
 
     def __init__(self, first: Heard) -> None:
         """Begin with this packet, which is still to be taken."""
-        self.protocol, self.ends = first.protocol, first.ends
+        self.protocol, self.ends = first.way.protocol, first.way.ends
         self.opener = opener(first)
         """The end that opened it: by SYN or echo request, else by the ports."""
         self.packets = 0
@@ -76,13 +76,13 @@ class Connection:
 
     def has_syn(self, syn: Heard) -> bool:
         """Return whether its end has sent this SYN before."""
-        return self._numbers.get(syn.ends[0]) == syn.sequence
+        return self._numbers.get(syn.way.ends[0]) == syn.sequence
 
     def is_opened_by(self, syn: Heard) -> bool:
         """Return whether a SYN that was not seen before, with or without an acknowledgement, belongs to this
         connection.
         """
-        near, far = syn.ends
+        near, far = syn.way.ends
         span, others = self._spans.get(near), self._spans.get(far)
         if near not in self._numbers and span is not None:  # captured behind what follows or answers it
             return (span[0] - syn.sequence) & _MASK <= _LATE
@@ -93,7 +93,7 @@ class Connection:
 
     def distances(self, packet: Heard) -> list[int]:
         """Return how far the numbers of a segment are from those of each end that it tells of."""
-        near, far = packet.ends
+        near, far = packet.way.ends
         found = [_distance(self._spans[near], packet.sequence)] if near in self._spans else []
         if packet.flags & ACK and far in self._spans:
             found.append(_distance(self._spans[far], packet.acknowledgement))
@@ -101,12 +101,12 @@ class Connection:
 
     def take(self, packet: Heard) -> None:
         """Add a segment, which comes behind all others."""
-        near, far = packet.ends
+        near, far = packet.way.ends
         is_syn, is_fin = packet.flags & SYN == SYN, packet.flags & FIN == FIN
         if is_syn and not self._has_syn:
             self.opener, self._has_syn = opener(packet), True
         self.packets += 1
-        if packet.protocol != "TCP":
+        if packet.way.protocol != "TCP":
             return
         if packet.flags & RST:
             self._is_reset = True
@@ -129,8 +129,8 @@ class Connection:
 
     def sequence(self, packet: Heard) -> int:
         """Return the sequence number of a segment: that of a SYN is the one that its end chose at last."""
-        is_syn = packet.protocol == "TCP" and packet.flags & SYN
-        return self._numbers.get(packet.ends[0], packet.sequence) if is_syn else packet.sequence
+        is_syn = packet.way.protocol == "TCP" and packet.flags & SYN
+        return self._numbers.get(packet.way.ends[0], packet.sequence) if is_syn else packet.sequence
 
     def _reach(self, end: End, number: int, octets: int) -> None:
         """Take in that an end has used so many numbers from `number` on."""
@@ -147,9 +147,9 @@ class Connection:
 def opener(packet: Heard) -> End:
     """Return the end that opened a connection, of which this is the first SYN or echo request, else the first packet.
     """
-    is_from_server = packet.source_port < WELL_KNOWN <= packet.destination_port
+    is_from_server = packet.way.source_port < WELL_KNOWN <= packet.way.destination_port
     is_answer = packet.flags & ACK if packet.flags & SYN else is_from_server
-    return packet.ends[bool(is_answer)]
+    return packet.way.ends[bool(is_answer)]
 
 
 def _distance(span: tuple[int, int], number: int) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
 from struct import Struct, error
-from typing import Literal
+from typing import Any, Literal
 
 from mipflow.errors import WireError
 from mipflow.wire.captures.frames import Frame
@@ -22,6 +22,7 @@ from mipflow.wire.chain import AUTHENTICATION, EXTENSIONS, FRAGMENT, walk
 End = tuple[str, int]
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 _TCP, _UDP = 6, 17
+_PROTOCOLS: dict[int, Literal["UDP", "TCP", "ICMPv6"]] = {_TCP: "TCP", _UDP: "UDP", 58: "ICMPv6"}
 _EXTENSIONS_4, _EXTENSIONS_6 = {AUTHENTICATION}, EXTENSIONS | {AUTHENTICATION}
 """Headers that are stepped over."""
 _MOST_TUNNELS = 8
@@ -45,9 +46,33 @@ _VERSION_4, _VERSION_6 = Struct(">B3x2sHxB2x4s4s"), Struct(">6xBx16s16s")
 _FRAGMENT, _TCP_HEADER, _UDP_HEADER, _ECHO_HEADER = map(Struct, (">2xH4s", ">HHIIBB6x", ">HHH2x", ">B3xHH"))
 
 
+@dataclass(slots=True, eq=False)
+class Way:
+    """One direction between two ends, which all of its packets share. For an echo both ports are its identifier.
+
+    `number` is the place among all ways of a capture; `left_out` says why its packets are nobody's, if they are.
+    """
+
+    number: int
+    protocol: Literal["UDP", "TCP", "ICMPv6"]
+    source: str
+    source_port: int
+    destination: str
+    destination_port: int
+    left_out: str = ""
+    ends: tuple[End, End] = field(init=False)
+    """Address and port of the source, and of the destination."""
+    key: object = field(init=False)
+    """A key that both ways between two ends have."""
+
+    def __post_init__(self) -> None:
+        self.ends = (self.source, self.source_port), (self.destination, self.destination_port)
+        self.key = self.protocol, frozenset(self.ends)
+
+
 @dataclass(slots=True)
 class Heard:
-    """One packet that was heard. For an echo both ports are its identifier.
+    """One packet that was heard.
 
     `octets` counts the payload as it was sent, `data` are those that were kept of a TCP segment. `flags` are TCP's; an
     echo request has SYN, a reply has none. `shift_ns` is by how much its time is later than its own stamp, `elsewhere`
@@ -56,24 +81,15 @@ class Heard:
     """
 
     time_ns: int
-    source: str
-    destination: str
-    protocol: Literal["UDP", "TCP", "ICMPv6"]
-    source_port: int
-    destination_port: int
+    way: Way
     octets: int
     flags: int = 0
     sequence: int = 0
     acknowledgement: int = 0
     shift_ns: int = 0
     elsewhere: int = 0
-    may_grow: bool = False
     data: bytes = b""
-
-    @property
-    def ends(self) -> tuple[End, End]:
-        """Address and port of its source, and of its destination."""
-        return (self.source, self.source_port), (self.destination, self.destination_port)
+    may_grow: bool = False
 
 
 class HeaderReader:
@@ -86,6 +102,9 @@ class HeaderReader:
     def __init__(self, skipped: Counter[str] | None = None) -> None:
         self._skipped = Counter() if skipped is None else skipped
         self.tunnels: Counter[str] = Counter()
+        self.ways: list[Way] = []
+        """The ways of all packets heard, by number."""
+        self._ways: dict[object, Way] = {}
         self._fragmented: dict[object, _Datagram] = {}
         self._most_fragmented = _MANY_FRAGMENTED
 
@@ -106,11 +125,11 @@ class HeaderReader:
         is_fragment, may_carry = offset or more, protocol in TUNNELS
         if is_fragment and protocol == _TCP:
             return "fragment of a TCP segment"
-        heard = None if offset or may_carry else _upper(frame, source, destination, protocol, start)
+        heard = None if offset or may_carry else self._upper(frame, source, destination, protocol, start)
         if isinstance(heard, str):
             return heard
         if protocol == _UDP and heard is not None:
-            may_carry = heard.source_port in OVER_UDP or heard.destination_port in OVER_UDP
+            may_carry = heard.way.source_port in OVER_UDP or heard.way.destination_port in OVER_UDP
         if may_carry and not offset:
             carried = inside(frame._replace(original_length=_ALL) if more else frame, protocol, start)
             if carried is not None:
@@ -118,20 +137,50 @@ class HeaderReader:
                     self._fragmented[key] = _Datagram(frame.time_ns, 0, is_given=True)
                 cut_off = frame.original_length - len(data)
                 return carried if isinstance(carried, str) else self._carried(*carried, depth + 1, cut_off)
-        if nobody := _nobody(destination):
-            return f"to {nobody}"
-        if nobody := _nobody(source):
-            return f"from {nobody}"
+        if left_out := _left_out(source, destination) if heard is None else heard.way.left_out:
+            return left_out
         if heard is not None and not is_fragment:
             return heard
         content = 0 if heard is None else hash(data[body:])
         datagram = self._datagram(key, frame.time_ns, content)
         if heard is not None and datagram.heard is None:
             datagram.heard, datagram.content, datagram.ahead = heard, content, start - body + 8
-            if heard.protocol == "UDP" and (claimed := _UDP_HEADER.unpack_from(data, start)[2]) >= 8:
+            if protocol == _UDP and (claimed := _UDP_HEADER.unpack_from(data, start)[2]) >= 8:
                 datagram.said = claimed - 8
         datagram.add(offset, offset + frame.original_length - body, is_last=not more)
         return self._fate(datagram)
+
+    def _upper(self, frame: Frame, source: bytes, destination: bytes, protocol: int, start: int) -> Heard | str:
+        """Read TCP, UDP or echo, which begins at octet `start`."""
+        data, length = frame.data, frame.original_length - start
+        if protocol == _TCP:
+            near, far, sequence, acknowledgement, words, flags = _TCP_HEADER.unpack_from(data, start)
+            size = (words >> 4) * 4
+            if not 20 <= size <= length:
+                return f"TCP header of {size} octets"
+            kept, way = data[start + size : start + length], self._way(protocol, source, near, destination, far)
+            return Heard(frame.time_ns, way, length - size, flags, sequence, acknowledgement, data=kept)
+        if protocol == _UDP:
+            near, far, claimed = _UDP_HEADER.unpack_from(data, start)
+            octets = claimed if 8 <= claimed <= length else length  # what follows was padding
+            return Heard(frame.time_ns, self._way(protocol, source, near, destination, far), octets - 8)
+        if protocol in _ECHO:
+            kind, identifier, sequence = _ECHO_HEADER.unpack_from(data, start)
+            if kind not in _ECHO[protocol]:
+                return "ICMP that is no echo" if protocol == 1 else "ICMPv6 that is no echo"
+            flags, way = SYN * (kind == _ECHO[protocol][0]), self._way(58, source, identifier, destination, identifier)
+            return Heard(frame.time_ns, way, length - 8, flags, sequence)
+        return _NAMES.get(protocol, f"IP protocol {protocol}")
+
+    def _way(self, protocol: int, *ends: Any) -> Way:
+        """Return the way from one end to another: addresses, as octets, each in front of its port."""
+        way = self._ways.get((protocol, ends))
+        if way is None:
+            source, near, destination, far = ends
+            names, left_out = (_text(source), near, _text(destination), far), _left_out(source, destination)
+            way = self._ways[protocol, ends] = Way(len(self.ways), _PROTOCOLS[protocol], *names, left_out)
+            self.ways.append(way)
+        return way
 
     def _carried(self, tunnel: str, frame: Frame, depth: int, cut_off: int) -> Heard | str:
         """Read the packet inside another one, of whose octets the capture has cut off so many."""
@@ -239,28 +288,10 @@ def _past_headers(data: bytes) -> tuple[bytes, bytes, int, int, int, int, int, o
     return source, destination, protocol, start, body, offset, more, (source, destination, number, of_what)
 
 
-def _upper(frame: Frame, source: bytes, destination: bytes, protocol: int, start: int) -> Heard | str:
-    """Read TCP, UDP or echo, which begins at octet `start`."""
-    data, length = frame.data, frame.original_length - start
-    ends = frame.time_ns, _text(source), _text(destination)
-    if protocol == _TCP:
-        near, far, sequence, acknowledgement, words, flags = _TCP_HEADER.unpack_from(data, start)
-        size = (words >> 4) * 4
-        if not 20 <= size <= length:
-            return f"TCP header of {size} octets"
-        kept = data[start + size : start + length]
-        return Heard(*ends, "TCP", near, far, length - size, flags, sequence, acknowledgement, data=kept)
-    if protocol == _UDP:
-        near, far, claimed = _UDP_HEADER.unpack_from(data, start)
-        octets = claimed if 8 <= claimed <= length else length  # what follows was padding
-        return Heard(*ends, "UDP", near, far, octets - 8)
-    if protocol in _ECHO:
-        kind, identifier, sequence = _ECHO_HEADER.unpack_from(data, start)
-        if kind not in _ECHO[protocol]:
-            return "ICMP that is no echo" if protocol == 1 else "ICMPv6 that is no echo"
-        flags = SYN if kind == _ECHO[protocol][0] else 0
-        return Heard(*ends, "ICMPv6", identifier, identifier, length - 8, flags, sequence)
-    return _NAMES.get(protocol, f"IP protocol {protocol}")
+def _left_out(source: bytes, destination: bytes) -> str:
+    """Return why nobody's packets are between two addresses; nothing where they are between two hosts."""
+    to, from_ = _nobody(destination), _nobody(source)
+    return f"to {to}" if to else f"from {from_}" if from_ else ""
 
 
 @lru_cache(4096)

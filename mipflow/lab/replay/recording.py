@@ -10,23 +10,25 @@ import os
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
+from functools import partial
 from ipaddress import ip_address
-from itertools import groupby, islice
-from operator import attrgetter, itemgetter
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 
 from mipflow.arguments import PATH, WORD, check, function, number, optional, whole
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.replay.capture_clock import OneClock, Placed, Silences
 from mipflow.lab.replay.connections import Connection, connection_of, opener
-from mipflow.lab.replay.headers import ACK, FIN, REASSEMBLY_NS, RST, SYN, End, HeaderReader, Heard
+from mipflow.lab.replay.headers import ACK, FIN, REASSEMBLY_NS, RST, SYN, End, HeaderReader, Heard, Way
 from mipflow.lab.replay.streams import Lack, Streams
 from mipflow.node.applications.apps import Application
 from mipflow.node.applications.recorded import MOST_DATAGRAM, Datagram, Recorded, Script, Write
 from mipflow.sim.clock import NS_PER_S, seconds
 from mipflow.wire.captures import capture
-from mipflow.wire.captures.spool import Ordered, Row, Spool
+from mipflow.wire.captures.spool import Bins, Ordered, Spool
 
 MOST_PACKETS = 100_000
 """The frames that are read unless told otherwise."""
@@ -39,9 +41,8 @@ LONGEST_S = 24 * 3600
 SILENCE_S, SILENCES = 3600, number(0.001, LONGEST_S, "a number of seconds")
 """Seconds to which a silence, in which no flow has a packet, is cut unless told otherwise."""
 _REPORT_EVERY = 10_000
-_NAMES = [each.name for each in fields(Heard)[1:]]
-_FIELDS, _SHIFT, _FLAGS = attrgetter(*_NAMES), _NAMES.index("shift_ns"), _NAMES.index("flags")
-"""Gives the fields of a packet as a row has them, behind its time; the places there of two of them."""
+_FIELDS = attrgetter("octets", "flags", "sequence", "acknowledgement", "shift_ns", "elsewhere", "data")
+"""Gives the fields of a packet as a row has them, behind its time and the number of its way."""
 
 Progress = Callable[[str], None]
 PROGRESS = function("sentence")
@@ -117,14 +118,15 @@ def read(
     if clock.is_unsure:
         recording = Recording(Path(path).name)
         heard = _read_frames(recording, Path(path), packets, OneClock(clock.heads), progress)
-    connections, rows = _connections(heard, recording.skipped)
+    connections, times, rows = _connections(heard, recording.skipped)
     recording.mobile = _mobile_node(connections, mobile)
     replayed = [_is_replayed(recording, connection) for connection in connections]
-    rows = _cut_silences(recording, rows, connections, replayed, silence_s)
+    silences = _cut_silences(recording, times, connections, replayed, silence_s)
     lack = Lack(MOST_FILLED + FULL_PACKET * sum(connection.packets for connection in connections))
     scripts = Spool()
-    for which, own in groupby(rows, itemgetter(0)):
-        _add_flow(recording, connections[which], own, lack, scripts)
+    for which, connection in enumerate(connections):
+        if replayed[which]:
+            _add_flow(recording, connection, partial(_own, which, heard.ways, rows, silences), lack, scripts)
     if not recording.flows:
         why = ", ".join(f"{count} {reason}" for reason, count in recording.skipped.most_common(4)) or "no packet"
         advice = "expected TCP, UDP or echo between two hosts, record other traffic"
@@ -150,35 +152,45 @@ class _Packets(Iterable[Heard]):
     open, as if that were another host.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ways: list[Way]) -> None:
+        self.ways = ways
+        """The ways of all packets, by number."""
         self._rows = Ordered(Spool())
         self.zero_ns = 0
         """The time in the rows from which that of a packet counts."""
         self._own: dict[object, tuple[tuple[bool, int, int], End]] = {}
         """Key of a connection of a host with itself -> the end that opened it, behind how sure that is."""
+        self._parted: dict[tuple[int, bool], Way] = {}
+        """Number of a way of such a host, and whether it leads to the other end -> the way with that end's name."""
 
     def add(self, number: int, packet: Heard) -> None:
         """Add a packet with its number in the file, in any order."""
-        self._rows.add((packet.time_ns, number, *_FIELDS(packet)))
-        if packet.source == packet.destination:
+        way = packet.way
+        self._rows.add((packet.time_ns, number, way.number, *_FIELDS(packet)))
+        if way.source == way.destination:
             found = (not packet.flags & SYN, packet.time_ns, number), opener(packet)
-            self._own[_key(packet)] = min(found, self._own.get(_key(packet), found))
+            self._own[way.key] = min(found, self._own.get(way.key, found))
 
     def __iter__(self) -> Iterator[Heard]:
-        for time_ns, _, *others in self._rows:
-            packet = Heard(time_ns - self.zero_ns, *others)
-            if packet.source == packet.destination:
+        ways, zero_ns = self.ways, self.zero_ns
+        for time_ns, _, which, *others in self._rows:
+            packet = Heard(time_ns - zero_ns, ways[which], *others)
+            if packet.way.source == packet.way.destination:
                 self._part(packet)
             yield packet
 
     def _part(self, packet: Heard) -> None:
-        _, (_, port) = self._own[_key(packet)]
-        if packet.source_port == packet.destination_port:  # one end: what it acknowledges is its own
+        way = packet.way
+        _, (_, port) = self._own[way.key]
+        if way.source_port == way.destination_port:  # one end: what it acknowledges is its own
             packet.flags &= ~ACK
-        if packet.flags if packet.protocol == "ICMPv6" else packet.source_port == port:
-            packet.destination += ITSELF
-        else:
-            packet.source += ITSELF
+        is_up = bool(packet.flags) if way.protocol == "ICMPv6" else way.source_port == port
+        if (way.number, is_up) not in self._parted:
+            name = "destination" if is_up else "source"
+            changes = {name: way.source + ITSELF, "number": len(self.ways)}
+            self._parted[way.number, is_up] = with_changes(way, **changes)  # type: ignore[arg-type]
+            self.ways.append(self._parted[way.number, is_up])
+        packet.way = self._parted[way.number, is_up]
 
 
 def _read_frames(
@@ -187,7 +199,8 @@ def _read_frames(
     """Return all packets heard, with times from that of the first frame on. The order of a connection is that of each
     interface in the file.
     """
-    heard, reader = _Packets(), HeaderReader(recording.skipped)
+    reader = HeaderReader(recording.skipped)
+    heard = _Packets(reader.ways)
     latest: dict[object, int] = {}
     growing: list[tuple[int, Heard]] = []
     zero_ns: int | None = None
@@ -204,8 +217,8 @@ def _read_frames(
                 recording.skipped[found] += 1
             else:
                 found.shift_ns = shift_ns
-                if found.protocol == "TCP":
-                    key = frame.section, frame.interface, _key(found)
+                if found.way.protocol == "TCP":
+                    key = frame.section, frame.interface, found.way.key
                     found.time_ns = latest[key] = max(now_ns, latest.get(key, now_ns))
                 if found.may_grow:
                     growing.append((number, found))
@@ -253,15 +266,16 @@ def _is_growing(number: int, packet: Heard, heard: _Packets, now_ns: int) -> boo
 # --- conversations: the packets between two endpoints; of TCP, those of one connection -------------------------------
 
 
-def _connections(heard: _Packets, skipped: Counter[str]) -> tuple[list[Connection], Ordered]:
-    """Return all connections, in the order of their first usable packets, and rows in the order of time: time, number
-    of the connection, order, and the other fields of a packet.
+def _connections(heard: _Packets, skipped: Counter[str]) -> tuple[list[Connection], Ordered, Bins]:
+    """Return all connections, in the order of their first usable packets; rows in the order of time: time, number of
+    the connection, order, by how much the time is later than the stamp, nothing; and for each connection rows of its
+    packets: time, number of the way and the other fields.
     """
     between: defaultdict[object, list[Connection]] = defaultdict(list)
     numbers: dict[Connection, int] = {}
-    rows = Ordered(Spool())
+    times, packets = Ordered(Spool()), Bins(Spool())
     for order, packet in enumerate(heard):
-        known = between[_key(packet)]
+        known = between[packet.way.key]
         connection = connection_of(packet, known)
         if connection is None:
             if useless := _is_no_beginning(packet):
@@ -271,20 +285,17 @@ def _connections(heard: _Packets, skipped: Counter[str]) -> tuple[list[Connectio
             known.append(connection)
             numbers[connection] = len(numbers)
         connection.take(packet)
-        rows.add((packet.time_ns, numbers[connection], order, *_FIELDS(packet)))
-    return [*numbers], rows
-
-
-def _key(packet: Heard) -> object:
-    """Return a key that all packets between two ends have, both ways."""
-    return packet.protocol, frozenset(packet.ends)
+        which = numbers[connection]
+        times.add((packet.time_ns, which, order, packet.shift_ns, b""))
+        packets.add(which, (packet.time_ns, packet.way.number, *_FIELDS(packet)))
+    return [*numbers], times, packets
 
 
 def _is_no_beginning(packet: Heard) -> str:
     """Return why no flow begins with a packet; nothing if one does."""
-    if packet.protocol == "ICMPv6" and not packet.flags:
+    if packet.way.protocol == "ICMPv6" and not packet.flags:
         return "echo reply without its request"
-    return "reset of no connection" if packet.protocol == "TCP" and packet.flags & RST else ""
+    return "reset of no connection" if packet.way.protocol == "TCP" and packet.flags & RST else ""
 
 
 def _mobile_node(connections: list[Connection], mobile: str | None) -> list[str]:
@@ -338,27 +349,18 @@ def _is_replayed(recording: Recording, connection: Connection) -> bool:
 
 
 def _cut_silences(
-    recording: Recording, heard: Ordered, connections: list[Connection], replayed: list[bool], silence_s: float
-) -> Ordered:
-    """Cut what is longer than a silence out of the time of all flows; that tells how long they last.
-
-    Takes the rows of `_connections`; gives those that are replayed in the order of their connections: number of the
-    connection, whether it is no foretaste, time, order, and the other fields of a packet. The SYNs and FINs of a
-    connection are in front of it as a foretaste, and again in their turn.
+    recording: Recording, times: Ordered, connections: list[Connection], replayed: list[bool], silence_s: float
+) -> Silences:
+    """Cut what is longer than a silence out of the time of all flows; that tells how long they last. `times` are the
+    first rows of `_connections`.
     """
-    silences, rows = Silences(seconds(silence_s)), Ordered(Spool())
-    for captured_ns, which, order, *others in heard:
+    silences = Silences(seconds(silence_s))
+    for captured_ns, which, _, shift_ns, _ in times:
         if replayed[which]:
-            connection, time_ns = connections[which], silences.cut(Placed(captured_ns, others[_SHIFT]))
+            connection, time_ns = connections[which], silences.cut(Placed(captured_ns, shift_ns))
             recording.duration_ns = connection.last_ns = time_ns
             if connection.first_ns is None:
                 connection.first_ns = time_ns
-            if connection.protocol == "TCP" and others[_FLAGS] & (SYN | FIN):
-                packet = Heard(captured_ns, *others)
-                packet.sequence = connection.sequence(packet)
-                others = [*_FIELDS(packet)]
-                rows.add((which, False, time_ns, order, *others))
-            rows.add((which, True, time_ns, order, *others))
     recording.offsets = silences.offsets
     if silences.ahead_ns:
         late = f"{silences.ahead_ns / NS_PER_S:.3f} s after the capture's first"
@@ -368,25 +370,37 @@ def _cut_silences(
         less = f"{sum(by_ns for _, by_ns in cuts) / NS_PER_S:.3f} s less"
         where = f"at {cuts[0][0] / NS_PER_S:.3f} s{later}"
         recording.notes.append(f"silence of all flows {where} cut to {silence_s:g} s, {less}; --silence says otherwise")
-    return rows
+    return silences
 
 
-def _add_flow(recording: Recording, connection: Connection, rows: Iterable[Row], lack: Lack, spool: Spool) -> None:
-    """Add the flow of a connection, whose packets are the `rows` of `_cut_silences`."""
+def _own(which: int, ways: list[Way], rows: Bins, silences: Silences) -> Iterator[Heard]:
+    """Yield the packets of a connection by its number, silences cut."""
+    for time_ns, way, *others in rows.read(which):
+        yield Heard(silences.left(time_ns), ways[way], *others)
+
+
+def _add_flow(
+    recording: Recording, connection: Connection, packets: Callable[[], Iterable[Heard]], lack: Lack, spool: Spool
+) -> None:
+    """Add the flow of a connection, whose `packets` are read as often as they are asked for."""
     ends, protocol, first_ns = connection.ends, connection.protocol, connection.first_ns or 0
     (near, near_port), (far, far_port) = ends if ends[0][0] in recording.mobile else ends[::-1]
     order, zeros, opens_ns = len(recording.flows) + 1, 0, first_ns
-    packets = ((is_late, Heard(time_ns, *others)) for _, is_late, time_ns, _, *others in rows)
     if protocol == "TCP":
         script, streams = Script(Write, spool), Streams(near, first_ns, recording.skipped, lack)
-        for is_late, packet in packets:
-            (streams.take if is_late else streams.expect)(packet)
+        for is_late, take in (False, streams.expect), (True, streams.take):
+            for packet in packets():
+                if packet.flags & (SYN | FIN):
+                    packet.sequence = connection.sequence(packet)
+                    take(packet)
+                elif is_late:
+                    take(packet)
         zeros, opens_ns = streams.write(script), streams.opened_ns
     else:
         script = Script(Datagram, spool)
-        for _, packet in packets:
+        for packet in packets():
             if protocol == "UDP" or packet.flags:
-                is_up, octets = packet.source == near, min(packet.octets, MOST_DATAGRAM)
+                is_up, octets = packet.way.source == near, min(packet.octets, MOST_DATAGRAM)
                 script.add_datagram(packet.time_ns, is_up, octets, packet.sequence)
     script.flush()
     name = f"{order} ping" if protocol == "ICMPv6" else f"{order} {protocol} {far_port}"

@@ -165,6 +165,7 @@ def test_every_gap_is_itself_or_the_longest(gaps: list[tuple[int, int]], longest
     times_ns, cut = cut_silences(placed, longest)
     left = [b - a for a, b in pairwise(times_ns)]
     assert left == [min(b.time_ns - a.time_ns, longest) for a, b in pairwise(placed)]
+    assert [cut.left(each.time_ns) for each in placed] == times_ns, "asked again when all are cut"
     assert all(each.time_ns in (0, cut.ahead_ns + times_ns[0]) or cut.ahead_ns == 0 for each in placed[:1])
     for each, time_ns in zip(placed, times_ns, strict=True):
         # The last packet at a time says what the capture's clock shows there.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mipflow.errors import DatasetError
 from mipflow.wire.captures import spool
-from mipflow.wire.captures.spool import Ordered, Row, Rows, Spool
+from mipflow.wire.captures.spool import Bins, Ordered, Row, Rows, Spool
 
 FIELDS = st.tuples(st.integers(-5, 5), st.integers(0, 1 << 70), st.sampled_from(["2001:db8::1", "ä"]), st.booleans())
 VALUES = st.lists(st.tuples(FIELDS, st.binary(max_size=9)), max_size=40)
@@ -60,6 +60,16 @@ def test_rows_in_order_are_those_that_sorting_gives(values: list[tuple[Row, byte
     assert [*ordered] == [*ordered] == sorted(rows)
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), FIELDS, st.binary(max_size=9)), max_size=40))
+def test_a_bin_gives_back_its_rows_in_the_order_of_coming(values: list[tuple[int, Row, bytes]]) -> None:
+    bins = Bins(Spool())
+    for number, fields, octets in values:
+        bins.add(number, (*fields, octets))
+    for _ in range(2):  # as often as somebody asks
+        for number in range(5):
+            assert [*bins.read(number)] == [(*fields, octets) for which, fields, octets in values if which == number]
+
+
 def test_what_is_in_order_already_is_one_run() -> None:
     ordered = Ordered(Spool())
     for number in range(100):
@@ -78,6 +88,21 @@ def test_memory_does_not_grow_with_the_rows(kind: type[Rows] | type[Ordered]) ->
             for number in range(rows):
                 kept.add((number // 50 * 50 - number % 50, number, bytes(100)))
         assert sum(1 for _ in kept) == rows
+        used.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert used[1] < used[0] + 20_000 * 10, "of 200 octets a row"
+
+
+def test_memory_does_not_grow_with_the_rows_of_bins() -> None:
+    used = []
+    for rows in (2_000, 20_000):
+        gc.collect()
+        tracemalloc.start()
+        with patch.multiple(spool, PER_ROW=100, SORTED=100_000):
+            bins = Bins(Spool())
+            for number in range(rows):
+                bins.add(number % 3, (number, bytes(100)))
+        assert sum(1 for number in range(3) for _ in bins.read(number)) == rows
         used.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert used[1] < used[0] + 20_000 * 10, "of 200 octets a row"
