@@ -7,11 +7,12 @@ card of that state, and so does what leaves a state as it is: few arrows are lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
 from html import escape
+from itertools import chain, permutations
 from itertools import count as counting
-from itertools import permutations
 from math import cos, hypot, pi, sin
 from textwrap import wrap
 from typing import NamedTuple
@@ -23,12 +24,14 @@ from mipflow.view.stage.scene import Box
 from mipflow.view.story.words import cut
 
 Point = tuple[float, float]
+Curve = tuple[Point, Point, Point]
+"""Tail, bend and tip of an arrow."""
 Table = Mapping[tuple[Enum, Enum], Enum]
 Present = Mapping[str, Sequence[str]]
 """The value of a state -> what is in it now."""
 WIDTH, EDGE, LINE = 1000, 10, 18
 """Pixels: the width of a diagram, around a card's words, and for a line of words."""
-LETTERS, ON_ARROW = 30, 22
+LETTERS, ON_ARROW = 26, 20
 """Letters of a line in a card, and on an arrow."""
 FOLDED = 3
 """An event that leads to one state from so many others stands in the card of that state."""
@@ -45,6 +48,10 @@ MOST_TRIED = 8
 """With fewer other states than so many, every order of them is tried."""
 ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
 """Places of events on an arrow, from 0 at its tail to 1: the first around which nothing is covered."""
+NEAR = 16
+"""Pixels: points of two arrows in one square of this size are too near to each other."""
+MOST_HIDDEN = 13
+"""Points of 21 along an arrow that its events may cover."""
 _NUMBERS = counting(1)
 
 
@@ -120,17 +127,24 @@ def _drawing(title: str, table: Table, present: Present) -> str:
         if state is following or (event, following) not in folded:
             arrows.setdefault((state, following), []).append(event)
     cards = {state: _card(state, states, arrows.get((state, state), []), folded, present) for state in states}
-    boxes = _places(cards, [pair for pair in arrows if pair[0] is not pair[1]])
+    moves = {pair: events for pair, events in arrows.items() if pair[0] is not pair[1]}
+    boxes = _places(cards, list(moves))
+    curves: dict[tuple[Enum, Enum], Curve] = {}
+    for start, end in moves:
+        curves[start, end] = _bent(boxes[start], boxes[end], list(boxes.values()), curves.values())
     lines, labels, whole = Drawing(), Drawing(), Drawing()
-    taken = list(boxes.values())
-    for (state, following), events in arrows.items():
-        if state is not following:
-            _arrow(lines, labels, boxes[state], boxes[following], events, list(boxes.values()), taken)
+    ends = [Box(*end, 26, 26) for tail, _, tip in curves.values() for end in (tail, tip)]  # which are to be seen
+    taken = [*boxes.values(), *ends]
+    for pair in sorted(curves, key=lambda pair: hypot(*(a - b for a, b in zip(*curves[pair][::2], strict=True)))):
+        others = [point for each in curves if each != pair for point in _points(curves[each])]
+        taken.append(_arrow(lines, labels, curves[pair], moves[pair], taken, others))
     for state, card in cards.items():
         _draw_card(labels, boxes[state], card)
     whole.parts = lines.parts + labels.parts
-    height = max(box.y + box.height / 2 for box in taken) + EDGE
-    return whole.html(title, WIDTH, height)
+    seen = [*taken, *(point for curve in curves.values() for point in _points(curve))]
+    top = min(box.y - box.height / 2 for box in seen) - EDGE
+    height = max(box.y + box.height / 2 for box in seen) + EDGE - top
+    return whole.html(title, WIDTH, height, top=top)
 
 
 def _folded(table: Table) -> dict[tuple[Enum, Enum], list[Enum]]:
@@ -156,8 +170,8 @@ def _card(
             more += wrap(f"→ {event.value}, from {where}", LETTERS)
     if stays:
         more += wrap(f"stays: {'; '.join(str(event.value) for event in stays)}", LETTERS)
-    names = [cut(name, LETTERS) for name in present.get(str(state.value), ())]
-    now = [f"now: {name}" for name in names[:MOST_PRESENT]]
+    names = present.get(str(state.value), ())
+    now = [line for name in names[:MOST_PRESENT] for line in wrap(f"now: {cut(name, 2 * LETTERS)}", LETTERS)]
     now += [f"and {len(names) - MOST_PRESENT} more"] if len(names) > MOST_PRESENT else []
     return Card(wrap(str(state.value), LETTERS), more, now)
 
@@ -199,37 +213,48 @@ def _draw_card(labels: Drawing, box: Box, card: Card) -> None:
             y += LINE
 
 
-def _curve(start: Box, end: Box, share: float) -> tuple[Point, Point, Point]:
+def _bent(start: Box, end: Box, cards: Sequence[Box], others: Iterable[Curve]) -> Curve:
+    """Return the curve between two cards that is nearest to a straight line among those that cross the least."""
+    stands = [box for box in cards if box not in (start, end)]
+    near = {(point.x // NEAR, point.y // NEAR) for curve in others for point in _points(curve)}
+
+    def cost(curve: Curve) -> float:
+        points = _points(curve)
+        on_cards = sum(point.overlap(card) for point in points for card in stands)
+        outside = sum(not EDGE < point.x < WIDTH - EDGE for point in points)
+        return on_cards + 64 * outside + 16 * sum((point.x // NEAR, point.y // NEAR) in near for point in points)
+
+    return min((_curve(start, end, share) for share in BENDS), key=cost)
+
+
+def _curve(start: Box, end: Box, share: float) -> Curve:
     dx, dy = end.x - start.x, end.y - start.y
     bend = ((start.x + end.x) / 2 + dy * share, (start.y + end.y) / 2 - dx * share)
     return _edge(start, bend), bend, _edge(end, bend)
 
 
+@lru_cache(maxsize=256)
+def _points(curve: Curve) -> list[Box]:
+    """Return small boxes along a curve."""
+    return [Box(*_on_curve(*curve, part / 20), 14, 14) for part in range(21)]
+
+
 def _arrow(
-    lines: Drawing, labels: Drawing, start: Box, end: Box, events: Sequence[Enum], cards: Sequence[Box],
-    taken: list[Box],
-) -> None:  # fmt: skip
-    """Draw a bent line between two cards, its head, and its events where least is covered; `taken`: what stands
-    already.
+    lines: Drawing, labels: Drawing, curve: Curve, events: Sequence[Enum], taken: Sequence[Box], others: Sequence[Box]
+) -> Box:
+    """Draw a bent line between two cards, its head, and its events; return where these stand. taken: what nothing may
+    cover; others: points of other arrows.
     """
-    others = [box for box in cards if box not in (start, end)]
-    curves = [_curve(start, end, share) for share in BENDS]
-
-    def crossed(curve: tuple[Point, Point, Point]) -> float:
-        points = (Box(*_on_curve(*curve, part / 20), 8, 8) for part in range(21))
-        return sum(point.overlap(other) for point in points for other in others)
-
-    tail, bend, tip = min(curves, key=crossed)
+    tail, bend, tip = curve
     lines.add("path", "signal", d="M{:.0f} {:.0f}Q{:.0f} {:.0f} {:.0f} {:.0f}".format(*tail, *bend, *tip))
     lines.path("signal-tip", _head(bend, tip))
-    taken += [Box(*tip, 26, 26), Box(*tail, 26, 26)]  # where an arrow comes from and leads to is seen
     words = wrap("; ".join(str(event.value) for event in events), ON_ARROW)
-    taken.append(_free([_on_curve(tail, bend, tip, share) for share in ALONG], words, taken))
-    best = taken[-1]
+    best = _free(curve, words, taken, others)
     top = best.y - best.height / 2
     labels.rect("blank", best.x - best.width / 2, top, best.width, best.height)
     for number, line in enumerate(words):
         labels.text("middle", best.x, top + LINE * (number + 0.5), line)
+    return best
 
 
 def _head(bend: Point, tip: Point) -> list[Point]:
@@ -240,16 +265,23 @@ def _head(bend: Point, tip: Point) -> list[Point]:
     return [tip, *((back[0] - along[1] * side, back[1] + along[0] * side) for side in (5, -5))]
 
 
-def _free(spots: Sequence[Point], words: Sequence[str], taken: Sequence[Box]) -> Box:
-    """Return a box for words near one of some spots that covers nothing; if there is none, at the first spot."""
-    size = max(map(width_of, words)) + 6, LINE * len(words)
+def _free(curve: Curve, words: Sequence[str], taken: Sequence[Box], others: Sequence[Box]) -> Box:
+    """Return a box for words on a curve, or as near to it as one covers nothing else and leaves half of it to be seen.
+    """
+    size, own = (max(map(width_of, words)) + 6, LINE * len(words)), _points(curve)
     around = (
-        (x + far * cos(turn * pi / 4), y + far * sin(turn * pi / 4))
-        for far in range(0, 600, 8) for x, y in spots for turn in range(8)
+        Box(x + far * cos(turn * pi / 4), y + far * sin(turn * pi / 4), *size)
+        for far in range(0, 300, 6) for x, y in (_on_curve(*curve, share) for share in ALONG) for turn in range(8)
     )  # fmt: skip
-    wide, high = size[0] / 2, size[1] / 2
-    boxes = (Box(x, y, *size) for x, y in around if wide < x < WIDTH - wide and y > high)
-    return next((box for box in boxes if not any(box.overlap(other) for other in taken)), Box(*spots[0], *size))
+    free = (
+        box for box in around
+        if size[0] / 2 < box.x < WIDTH - size[0] / 2 and not any(box.overlap(other) for other in taken)
+    )  # fmt: skip
+    first = next(free, Box(*_on_curve(*curve, 0.5), *size))
+    for box in chain([first], free):
+        if sum(box.overlap(point) > 0 for point in own) <= MOST_HIDDEN and not any(map(box.overlap, others)):
+            return box
+    return first
 
 
 def _on_curve(tail: Point, bend: Point, tip: Point, share: float) -> Point:

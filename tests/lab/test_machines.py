@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,7 +14,10 @@ from mipflow.lab.machines import MACHINES
 from mipflow.lab.states import state_machines
 from mipflow.lab.world import World
 from mipflow.view.state_diagram import FOLDED, state_diagram
-from tests.view.svg import check_words, of_class, texts
+from tests.view.svg import check_words, drawing, of_class, texts
+
+PARTS = 40
+"""Pieces of an arrow that are looked at."""
 
 
 @pytest.mark.parametrize("title", MACHINES)
@@ -32,6 +37,43 @@ def test_a_diagram_has_every_transition_of_the_table_that_the_protocol_runs_on(t
 @pytest.mark.parametrize("title", MACHINES)
 def test_its_words_can_be_read(title: str) -> None:
     check_words(state_diagram(title, MACHINES[title]))
+
+
+@pytest.mark.parametrize("is_lit", [False, True])
+@pytest.mark.parametrize("title", MACHINES)
+def test_no_arrow_leaves_the_picture_or_runs_below_a_card_or_the_words_of_another(title: str, is_lit: bool) -> None:
+    states = type(next(iter(MACHINES[title]))[0])
+    present = {state.value: ["home test of H@1 at CN1"] for state in states} if is_lit else {}
+    picture = state_diagram(title, MACHINES[title], present)
+    _, top, right, height = map(float, drawing(picture).get("viewBox", "").split())
+    cards = [box(each) for each in (*of_class(picture, "card"), *of_class(picture, "lit"))]
+    words = [box(each) for each in of_class(picture, "blank")]
+    arrows = [points(each) for each in of_class(picture, "signal")]
+    assert len(words) == len(arrows)
+    for arrow in arrows:
+        assert all(0 < x < right and top < y < top + height for x, y in arrow)
+        for left, upper, to, lower in cards:
+            assert not any(left + 2 < x < to - 2 and upper + 2 < y < lower - 2 for x, y in arrow)
+    for left, upper, to, lower in words:
+        covered = [sum(left < x < to and upper < y < lower for x, y in arrow) for arrow in arrows]
+        assert sum(number > 1 for number in covered) <= 1, "no other arrow runs below it, but for a corner"
+        assert max(covered) < 0.7 * PARTS, "and its own is to be seen"
+
+
+def box(element: ElementTree.Element) -> tuple[float, float, float, float]:
+    """Return the left, upper, right and lower edge of a rectangle."""
+    x, y, width, height = (float(element.get(name, "")) for name in ("x", "y", "width", "height"))
+    return x, y, x + width, y + height
+
+
+def points(arrow: ElementTree.Element) -> list[tuple[float, float]]:
+    """Return points along the curve of an arrow."""
+    x, y, bend_x, bend_y, to_x, to_y = (float(number) for number in re.findall(r"-?[\d.]+", arrow.get("d", "")))
+    shares = [part / PARTS for part in range(PARTS + 1)]
+    return [
+        tuple((1 - s) ** 2 * a + 2 * s * (1 - s) * b + s**2 * c for a, b, c in ((x, bend_x, to_x), (y, bend_y, to_y)))
+        for s in shares
+    ]  # type: ignore[misc]
 
 
 def test_all_are_one_picture_with_a_chooser() -> None:

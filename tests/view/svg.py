@@ -38,8 +38,8 @@ def check_words(picture: Picture) -> None:
         width = width_of(words) * 0.9
         left = x - width / 2 if "middle" in kind else x - width if "end" in kind else x
         boxes.append((left, left + width, float(text.get("y", "")), words))
-    right, height = float(whole.get("width", "")), float(whole.get("height", ""))
-    assert all(box[0] >= 0 and box[1] <= right and 0 < box[2] < height for box in boxes)
+    _, top, right, height = map(float, whole.get("viewBox", "").split())
+    assert all(box[0] >= 0 and box[1] <= right and top < box[2] < top + height for box in boxes)
     for one, other in combinations(boxes, 2):
         apart = one[1] <= other[0] or other[1] <= one[0] or abs(one[2] - other[2]) >= 13
         assert apart, (one, other)

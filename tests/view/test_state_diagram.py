@@ -46,12 +46,12 @@ def test_each_pair_of_states_has_one_arrow_and_its_events_on_it() -> None:
     words = texts(picture)
     assert len(lines(picture)) == len(of_class(picture, "signal-tip")) == 4
     assert words.count("somebody pushes;") + words.count("somebody pushes; ") <= 1 and "somebody kicks" in words
-    assert words.count("somebody turns the key") == 2
+    assert words.count("somebody turns the") == words.count("key") == 2
 
 
 def test_an_event_that_changes_nothing_stands_in_the_card_of_its_state() -> None:
     words = texts(state_diagram("A door", TABLE))
-    assert {"open", "shut", "shut and locked with the key", "stays: somebody pushes"} <= set(words)
+    assert {"open", "shut", "shut and locked with the", "stays: somebody pushes"} <= set(words)
 
 
 def test_two_arrows_between_the_same_states_do_not_lie_on_each_other() -> None:
@@ -64,7 +64,7 @@ def test_what_leads_to_a_state_from_nearly_everywhere_stands_in_its_card() -> No
     states = list(Lamp)
     table = {(state, Hand.PUSH): Lamp.DARK for state in states} | {(Lamp.DARK, Hand.KICK): Lamp.RED}
     picture = state_diagram("A lamp", table)
-    assert len(lines(picture)) == 1 and "→ somebody pushes, from any" in texts(picture)
+    assert len(lines(picture)) == 1 and "→ somebody pushes, from" in texts(picture)
 
 
 def test_the_present_state_is_lit_and_says_what_is_in_it() -> None:
@@ -74,6 +74,11 @@ def test_the_present_state_is_lit_and_says_what_is_in_it() -> None:
     assert "Now: the front door, the back door." in picture.describe()
     many = state_diagram("Doors", TABLE, {"open": [f"door {number}" for number in range(99)]})
     assert "and 94 more" in texts(many)
+
+
+def test_what_is_in_a_state_now_is_told_in_full_in_as_many_lines_as_it_needs() -> None:
+    picture = state_diagram("A door", TABLE, {"open": ["care-of test of cellular address at CN1"]})
+    assert {"now: care-of test of", "cellular address at CN1"} <= set(texts(picture))
 
 
 def test_several_are_one_picture_with_a_chooser_that_needs_no_script() -> None:

@@ -76,11 +76,14 @@ class Drawing:
         said = f"<title>{escape(title)}</title>" if title else ""
         self.add("g", kind, said + "".join(parts.parts), **more)
 
-    def html(self, title: str, width: float, height: float, head: str = "", foot: str = "") -> str:
+    def html(
+        self, title: str, width: float, height: float, head: str = "", foot: str = "", top: float = 0
+    ) -> str:  # fmt: skip
         """Return the whole as HTML: it keeps its size, and scrolls sideways where there is no room. `title`: its name;
-        `head` and `foot`: HTML above and below, which do not scroll.
+        `head` and `foot`: HTML above and below, which do not scroll; `top`: the height at which it begins.
         """
-        size = f'viewBox="0 0 {round(width)} {round(height)}" width="{round(width)}" height="{round(height)}"'
+        wide, high = round(width), round(height)
+        size = f'viewBox="0 {round(top)} {wide} {high}" width="{wide}" height="{high}"'
         svg = f'<svg {size} role="img" aria-label="{escape(title)}">{"".join(self.parts)}</svg>'
         scrolls = f'<div class="mipflow-scroll" tabindex="0" role="group" aria-label="{escape(title)}">{svg}</div>'
         return f'<style>{style()}</style><div class="mipflow-drawing">{head}{scrolls}{foot}</div>'
