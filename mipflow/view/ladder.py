@@ -41,7 +41,7 @@ LEFT, HEAD, TIME, LANE, LEAST_GAP = 12, 50, 74, 14, 150
 """Pixels: the edge, above the first event, for a time, for a bracket, between two lifelines."""
 LINE, SECOND_LINE, NOTE = 34, 16, 24
 """Pixels down for an arrow with its words, for a second line of words, for a note."""
-SCALED, PAUSE_NS, CUT = 40, 200 * NS_PER_MS, 44
+SCALED, PAUSE_NS, CUT = 40, 200 * NS_PER_MS, 60
 """To scale: pixels for each event on an average, from which time on a pause is cut, and pixels for one that is."""
 
 
@@ -170,8 +170,24 @@ class _Chart:
         self.to_scale = scale == "time"
         self.cuts: list[tuple[float, int]] = []
         self.y = self._scaled() if self.to_scale else self._even()
-        self.bottom = max([*self.y.values(), HEAD]) + LINE
+        self.bottom = max([*(self.at if self.to_scale else self.y).values(), HEAD]) + LINE
         self.taken: list[Box] = []
+        ways = map(self._way, range(len(self.events))) if self.to_scale else ()
+        self.shafts = [
+            Box(x + (to_x - x) * part / 20, y + (to_y - y) * part / 20, 4, 4)
+            for x, y, to_x, to_y in ways for part in range(21) if x != to_x
+        ]  # fmt: skip
+        """Points along the arrows, to scale: notes keep clear of them where they can."""
+
+    def _way(self, number: int) -> tuple[float, float, float, float]:
+        """Return where an arrow begins and ends; a note begins and ends at its lifeline."""
+        event, y = self.events[number], self.y[number]
+        x, to_x = self.x[event.nodes[0]], self.x[event.nodes[-1]]
+        if event.leg is None:
+            return x, y, x, y
+        is_lost = event.leg.arrived_ns == LOST
+        to_y = y if not self.to_scale else y + 8 if is_lost else self.at[max(event.leg.arrived_ns, event.t_ns)]
+        return x, y, (x + to_x) / 2 if is_lost else to_x, to_y
 
     def _inside(self, phase: Phase) -> list[int]:
         return [number for number, each in enumerate(self.events) if phase.start_ns <= each.t_ns < phase.end_ns]
@@ -207,7 +223,7 @@ class _Chart:
         busy = [any(a < later and b > t_ns for a, b in spans) for t_ns, later in pairwise(times)]
         kept = sum(b - a for (a, b), is_busy in zip(pairwise(times), busy, strict=True) if is_busy or b - a < PAUSE_NS)
         per_ns = SCALED * len(self.events) / max(kept, NS_PER_MS)
-        self.at = dict.fromkeys(times[:1], float(HEAD + NOTE))
+        self.at = dict.fromkeys(times[:1], float(HEAD + 2 * NOTE))
         for (before, t_ns), is_busy in zip(pairwise(times), busy, strict=True):
             is_cut = not is_busy and t_ns - before >= PAUSE_NS
             self.at[t_ns] = self.at[before] + (CUT if is_cut else (t_ns - before) * per_ns)
@@ -219,6 +235,11 @@ class _Chart:
     def html(self, title: str, foot: str, notes: Sequence[Event]) -> str:
         """Draw the whole chart, with `foot` and, where they are folded, all notes below it."""
         lines, marks, labels = Drawing(), Drawing(), Drawing()
+        for y, length_ns in self.cuts:
+            lines.line("cut", LEFT, y, max(self.x.values()) + 40, y, stroke_dasharray="1 5")
+            words = f"{length_ns / NS_PER_S:.3g} s in which nothing is sent"
+            labels.text("quiet", self.x[self.nodes[0]] + 10, y, words)
+            self.taken.append(Box(self.x[self.nodes[0]] + 10 + width_of(words) / 2, y, width_of(words), 16))
         said = ""
         for number, event in enumerate(self.events):
             y, time = self.y[number], seconds(event.t_ns)
@@ -232,10 +253,6 @@ class _Chart:
                 self._asked(lines, labels, event, y)
             else:
                 self._note(marks, labels, event, y)
-        for y, length_ns in self.cuts:
-            lines.line("cut", LEFT, y, max(self.x.values()) + 40, y, stroke_dasharray="1 5")
-            words = f"{length_ns / NS_PER_S:.3g} s in which nothing is sent"
-            labels.text("quiet", self.x[self.nodes[0]] + 10, y, words)
         bottom = max(self.bottom, *(box.y + 20 for box in self.taken)) if self.taken else self.bottom
         whole = self._lifelines(bottom)
         whole.parts += [*lines.parts, *marks.parts, *labels.parts]
@@ -265,10 +282,8 @@ class _Chart:
 
     def _arrow(self, marks: Drawing, labels: Drawing, event: Event, number: int) -> None:
         assert event.leg is not None
-        leg, y = event.leg, self.y[number]
-        x, to_x, is_lost = self.x[event.ends[0]], self.x[event.ends[1]], leg.arrived_ns == LOST
-        to_y = y if not self.to_scale else y + 8 if is_lost else self.at[max(leg.arrived_ns, event.t_ns)]
-        to_x = (x + to_x) / 2 if is_lost else to_x
+        leg, is_lost = event.leg, event.leg.arrived_ns == LOST
+        x, y, to_x, to_y = self._way(number)
         name, essence, rest = self._said(leg)
         arrow = self._line(leg, (x, y), (to_x, to_y))
         arrived = "it is lost" if is_lost else f"it arrives at {seconds(leg.arrived_ns)}"
@@ -312,7 +327,8 @@ class _Chart:
         """Draw a handover that begins, across all lifelines."""
         text = cut(event.moments[0].sentence, 2 * MOST_LETTERS)
         lines.line("asked", LEFT + TIME, y, max(self.x.values()) + 50, y)
-        box = self._place([(self.x[self.nodes[0]] + 12 + width_of(text) / 2, y)], width_of(text), 20, labels)
+        middle = self.x[self.nodes[0]] + 12 + width_of(text) / 2
+        box = self._place([(middle, y - 13 * self.to_scale)], width_of(text), 20, labels)
         labels.text("middle", box.x, box.y, text)
 
     def _note(self, marks: Drawing, labels: Drawing, event: Event, y: float) -> None:
@@ -321,9 +337,12 @@ class _Chart:
         kind = "lit" if moment.is_key else "card"
         text = self._row(moment) if len(event.moments) == 1 else f"{len(event.moments)} rows change"
         width = width_of(text, bold=moment.is_key) + 12
-        sides = (-1, 1) if event.node == self.nodes[-1] and len(self.nodes) > 1 else (1,)
-        places = [(x + side * (width / 2 + 12), y + down) for down in (0, 22, 44) for side in sides]
-        box = self._place(places, width, 22, labels)
+        is_last = event.node == self.nodes[-1] and len(self.nodes) > 1
+        sides = (1,) if self.to_scale or not is_last else (-1, 1)
+        downs = (0, -14, 14, -25, 25, -36, 36) if self.to_scale else (0, 22, 44)
+        places = [(x + side * (width / 2 + 12), y + down) for down in downs for side in sides]
+        clear = [place for place in places if not any(Box(*place, width, 22).overlap(each) for each in self.shafts)]
+        box = self._place([*clear, *places], width, 22, labels)
         note = Drawing()
         note.add("circle", kind, cx=x, cy=y, r=4)
         if box.y != y:

@@ -188,7 +188,7 @@ class _Chart:
         told += [left_out] * bool(left_out)
         told += ["where packets are many, the least and the most of each pixel are drawn"] * self.thinned
         phases = dict.fromkeys(phase.name for phase in self.story.phases)
-        shades = "".join(f"<span class='{_kind(name)}'></span>{name} " for name in phases)
+        shades = "".join(f"<bdi><span class='{_kind(name)}'></span>{name}</bdi> " for name in phases)
         lines = "".join(f"<li>{escape(line)}</li>" for line in handover_sentences(self.story))
         head = f"<p>{escape('; '.join(told))}</p>" + (f"<p class='mipflow-key'>{shades}</p>" if shades else "")
         whole = Drawing()

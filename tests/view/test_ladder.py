@@ -108,6 +108,22 @@ def test_a_pause_in_which_nothing_is_under_way_is_cut_to_scale() -> None:
 
 
 @pytest.mark.parametrize("scale", SCALES)
+def test_every_arrow_ends_inside_the_picture_and_no_note_of_a_changed_road_lies_on_one(
+    scale: str, worlds: list[World]
+) -> None:
+    for picture in (made(scale=scale), *(world.ladder(4.9, 6, scale=scale) for world in worlds)):  # type: ignore[arg-type]
+        height, ways = float(drawing(picture).get("height", "")), list(map(shaft, arrows(picture)))
+        assert all(bottom < height for *_, bottom in ways)
+        lit = [each for each in drawing(picture).iter("rect") if each.get("class") == "lit"]
+        assert lit
+        for each in lit:
+            left, top, width, high = (float(each.get(name, "")) for name in ("x", "y", "width", "height"))
+            for x, y, to_x, to_y in ways:
+                places = [(x + (to_x - x) * part / 50, y + (to_y - y) * part / 50) for part in range(51)]
+                assert not any(left < x < left + width and top < y < top + high for x, y in places)
+
+
+@pytest.mark.parametrize("scale", SCALES)
 def test_words_neither_cover_each_other_nor_are_cut(scale: str, worlds: list[World]) -> None:
     pictures = [made(scale=scale), made(scale=scale, data=True), made(scale=scale, start_ns=0, end_ns=AT.end)]
     pictures += [world.ladder(scale=scale) for world in worlds]  # type: ignore[arg-type]
