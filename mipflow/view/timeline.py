@@ -117,7 +117,7 @@ def _row(run: Run, word: str, own: list[Run], lost: list[Dropped]) -> dict[str, 
 def _sequences(trace: Trace, flow: int, start_ns: int, end_ns: int) -> Iterator[Curve]:
     """Yield how many octets a flow has sent over TCP, in the direction of most of them; what is sent again is marked.
     """
-    found, started = streams(trace), trace.started
+    found, started = streams(trace, start_ns, end_ns), trace.started
     most, times, segments = 0, list[int](), list[TCP]()
     for label in sorted({flow, -flow} & found.over_tcp):
         firsts = found[label].between(trace, start_ns, end_ns, under_way=True).firsts

@@ -1,7 +1,8 @@
 """The packets of flows in columns: for each flow and direction its trips, by their starts.
 
-One light pass over the packet-hops of a trace finds them, and is kept: a later look reads on from the first packet that
-was still under way. So a picture of a long time costs little for each packet, and nothing for each hop.
+One light pass over the packet-hops of a window of a trace finds them, and is kept: a later look at a longer window
+reads on, from the first packet that was still under way. So a picture costs what its window costs, however long the
+trace is, and the next one of a long window little for each packet and nothing for each hop.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import compress, count, groupby
 from operator import add
+from sys import maxsize
 from typing import NamedTuple, Self
 from weakref import WeakKeyDictionary
 
@@ -65,62 +67,84 @@ class Stream(NamedTuple):
 
 
 class Streams(dict[int, Stream]):
-    """The streams of a trace: label (flow id, negative on the way to the mobile node) -> trips."""
+    """The streams of a stretch of a trace: label (flow id, negative on the way to the mobile node) -> trips."""
 
     def __init__(self) -> None:
         super().__init__()
         self.over_tcp: set[int] = set()
         """The labels of streams in which there is TCP."""
-        self._read = self._over = 0
-        """Hops that have been read, and those before which no packet set out that was still under way then."""
+        self._length = self._first = self._end = self._over = 0
+        """Hops of the trace when it was read; those between which begin the trips that are known; the first of a trip
+        that was still under way then.
+        """
 
-    def read_on(self, trace: Trace) -> None:
-        """Read the hops that are new, and once more those of packets that were under way."""
-        if self._read == len(trace):
-            return
+    def look(self, trace: Trace, first: int, end: int) -> None:
+        """Know the trips that begin from one hop to before another. A stretch that touches what is known is read on
+        from there; of any other one no more is known afterwards than that stretch.
+        """
+        if self._length != len(trace):  # it has gone on
+            known = max(self._first, min(self._over, self._end))
+            self._cut(known)
+            self._end, self._over, self._length = known, len(trace), len(trace)
+        if first > self._end or end < self._first:
+            self._cut(0)
+            self._first, self._end, self._over = first, first, len(trace)
+        if first < self._first:
+            self._read(trace, first, self._first)
+            self._first = first
+        if end > self._end:
+            self._read(trace, self._end, end)
+            self._end = end
+
+    def _cut(self, known: int) -> None:
+        """Forget the trips that begin at a hop or later."""
         for stream in self.values():
-            place = bisect_left(stream.firsts, self._over)
+            place = bisect_left(stream.firsts, known)
             for column in stream:
                 del column[place:]
-        self._over = self._read_from(trace, self._over)
-        self._read = len(trace)
 
-    def _read_from(self, trace: Trace, begin: int) -> int:
-        """Read the hops from one on; return the first of a packet that is still under way."""
+    def _read(self, trace: Trace, first: int, end: int) -> None:
+        """Read the trips that begin from one hop to before another, to their ends."""
         sent, _, arrived, channel, _ = trace.read_columns()
         senders, receivers = ([name[place] for name in trace.channels] for place in (1, 3))
-        inside = [packet if type(packet.payload) in BARE else packet.unsealed() for packet in trace.packets[begin:]]
+        inside = _inside(trace, first, end)
+        begin = first
+        if first:  # no packet has been on a link before it was made: from there on it is known who goes on here
+            made = min([packet.sent_ns for packet in inside if packet.header.label], default=sent[first])
+            begin = bisect_left(sent, made, hi=first)
+            inside[:0] = _inside(trace, begin, first)
         firsts, lasts, ends = list[int](), list[int](), list[str]()
         latest: dict[int, int] = {}
         """Identity of a packet -> the number of its trip."""
-        hops: Iterable[tuple[int, int, int]] = zip(count(begin), map(id, inside), channel[begin:], strict=False)
-        if begin:
-            done = self._done_since(trace, begin)
-            hops = (hop for hop in hops if hop[0] > done.get(hop[1], -1))
-        for number, key, link in hops:
-            at = latest.get(key)
-            if at is None or ends[at] != senders[link]:
-                latest[key] = len(firsts)
-                firsts.append(number)
-                lasts.append(number)
-                ends.append(receivers[link])
-            else:
-                lasts[at] = number
-                ends[at] = receivers[link]
-        labels = [inside[number - begin].label for number in firsts]
-        order = sorted(range(len(labels)), key=labels.__getitem__)
-        for label, own in groupby(order, labels.__getitem__):
+        at, stop, begun = begin, end, -1
+        while at < stop:
+            for number, key, link in zip(count(at), map(id, inside[at - begin :]), channel[at:stop], strict=False):
+                trip = latest.get(key)
+                if trip is None or ends[trip] != senders[link]:
+                    latest[key] = len(firsts)
+                    firsts.append(number)
+                    lasts.append(number)
+                    ends.append(receivers[link])
+                else:
+                    lasts[trip] = number
+                    ends[trip] = receivers[link]
+            begun = len(firsts) if begun < 0 else begun
+            at, stop = stop, bisect_right(sent, max(map(arrived.__getitem__, lasts[:begun]), default=0))
+            inside += _inside(trace, at, stop)
+        own = slice(bisect_left(firsts, first), begun)
+        self._enter(trace, firsts[own], lasts[own], [inside[number - begin] for number in firsts[own]])
+
+    def _enter(self, trace: Trace, firsts: list[int], lasts: list[int], packets: list[Packet]) -> None:
+        """Add trips to their streams: their first and last hops, and their packets."""
+        labels = [packet.header.label for packet in packets]
+        for label, own in groupby(sorted(range(len(labels)), key=labels.__getitem__), labels.__getitem__):
             if label:  # signalling has none
                 places = list(own)
                 of = [firsts[at] for at in places], [lasts[at] for at in places]
-                self._add(trace, label, of, [inside[number - begin] for number in of[0]])
+                self._add(trace, label, of, [packets[at] for at in places])
+        sent, arrived = trace.sent, trace.arrived
         is_under_way = map(sent[-1].__le__, map(arrived.__getitem__, lasts))
-        return next(compress(firsts, is_under_way), len(trace))
-
-    def _done_since(self, trace: Trace, begin: int) -> dict[int, int]:
-        """Return the packets that set out before a hop and came to their ends after it: identity -> last hop."""
-        lasts = (hop for stream in self.values() for hop in compress(stream.lasts, map(begin.__le__, stream.lasts)))
-        return {id(trace.packets[hop].unsealed()): hop for hop in lasts}
+        self._over = min(self._over, next(compress(firsts, is_under_way), len(trace)))
 
     def _add(self, trace: Trace, label: int, hops: tuple[list[int], list[int]], packets: list[Packet]) -> None:
         """Add trips to a stream: their first and last hops, and their packets."""
@@ -128,17 +152,26 @@ class Streams(dict[int, Stream]):
         ways = [2 * channel[hop] + (carried[hop] is not packet) for hop, packet in zip(near, packets, strict=True)]
         made, ended = [packet.sent_ns for packet in packets], [arrived[hop] for hop in hops[1]]
         stream = self.setdefault(label, Stream.empty())
+        place = bisect_left(stream.firsts, hops[0][0])
         for column, new in zip(stream, (*hops, made, ended, ways), strict=True):
-            column.extend(array(column.typecode, new))
+            column[place:place] = array(column.typecode, new)
         if any(type(packet.payload) is TCP for packet in packets):
             self.over_tcp.add(label)
+
+
+def _inside(trace: Trace, first: int, end: int) -> list[Packet]:
+    """Return the innermost packets of hops."""
+    packets = trace.packets[first:end]
+    return [packet if type(packet.payload) in BARE else packet.unsealed() for packet in packets]
 
 
 _KEPT: Kept[Streams] = WeakKeyDictionary()
 
 
-def streams(trace: Trace) -> Streams:
-    """Return the trips of all flows; a later call reads on."""
-    kept = read_before(_KEPT, trace, Streams)
-    kept.read_on(trace)
+def streams(trace: Trace, start_ns: int = 0, end_ns: int = maxsize) -> Streams:
+    """Return the trips of all flows that begin between two times (nanoseconds), and those that `Stream.between` looks
+    for before; maybe others.
+    """
+    kept, sent = read_before(_KEPT, trace, Streams), trace.sent
+    kept.look(trace, bisect_left(sent, start_ns - NS_PER_S), bisect_right(sent, end_ns))
     return kept

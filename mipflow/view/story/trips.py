@@ -158,10 +158,10 @@ class _Unlabelled:
         """Return those from one hop to before another; read on where that is not more work than to look at each."""
         packets, numbers = trace.packets, self.numbers
         if end - first < len(packets) - self.over:
-            return [number for number, packet in enumerate(packets[first:end], first) if not packet.label]
+            return [number for number, packet in enumerate(packets[first:end], first) if not packet.header.label]
         del numbers[bisect_left(numbers, self.over) :]
         new = enumerate(packets[self.over :], self.over)
-        numbers.extend([number for number, packet in new if not packet.label])
+        numbers.extend([number for number, packet in new if not packet.header.label])
         self.over = bisect_left(trace.sent, trace.sent[-1] - NS_PER_S) if packets else 0
         return numbers[bisect_left(numbers, first) : bisect_left(numbers, end)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 import mipflow as mf
@@ -58,11 +60,41 @@ def test_reading_on_finds_what_reading_at_once_finds() -> None:
             world.mn.handover(3, "cell0")
         world.run(0.0137)
         at_once = Streams()
-        at_once.read_on(world.trace)
+        at_once.look(world.trace, 0, len(world.trace))
         read_on = streams(world.trace)
         assert {label: rows(stream) for label, stream in read_on.items()} == {
             label: rows(stream) for label, stream in at_once.items()
         }
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_a_look_at_a_window_finds_what_a_look_at_all_finds_and_no_more(mode: str) -> None:
+    world = busy(mode)
+    world.mn.handover(2, "cell0")
+    trace, whole, kept = world.run(1).trace, Streams(), Streams()
+    whole.look(trace, 0, len(trace))
+    random, known = Random(7), range(0)
+    for first, end in [sorted(random.choices(range(len(trace) + 1), k=2)) for _ in range(60)] + [(0, len(trace))]:
+        kept.look(trace, first, end)
+        touches = first <= known.stop and end >= known.start
+        known = range(min(first, known.start), max(end, known.stop)) if touches else range(first, end)
+        for label, stream in whole.items():
+            own = [row for row in rows(stream) if row[0] in known]
+            assert rows(kept.get(label, Stream.empty())) == own
+
+
+def test_a_look_at_a_window_reads_on_when_the_trace_has_grown() -> None:
+    world, kept, random = busy("tunnel"), Streams(), Random(7)
+    for _ in range(40):
+        world.run(0.0137)
+        trace, at_once = world.trace, Streams()
+        at_once.look(trace, 0, len(trace))
+        first, end = sorted(random.choices(range(len(trace) * 9 // 10, len(trace) + 1), k=2))
+        kept.look(trace, first, end)
+        for label, stream in at_once.items():
+            assert [row for row in rows(stream) if first <= row[0] < end] == [
+                row for row in rows(kept.get(label, Stream.empty())) if first <= row[0] < end
+            ]
 
 
 def test_a_packet_that_lost_its_label_meanwhile_is_of_no_flow() -> None:
