@@ -57,6 +57,13 @@ class Meter:
         gaps_ns = map(sub, times_ns, (self._last_ns, *times_ns))
         self._gap_ns, self._last_ns = max(self._gap_ns, *gaps_ns), times_ns[-1]
 
+    def arrived_again(self, times_ns: list[int], delays_ns: list[int], count: int, period_ns: int) -> None:
+        """Count packets that were counted last as received `count` times more, each time a period later."""
+        self.arrived_in_order([t_ns + period_ns for t_ns in times_ns], delays_ns)
+        self.received += (count - 1) * len(times_ns)
+        self._delay_ns += (count - 1) * sum(delays_ns)
+        self._last_ns += (count - 1) * period_ns
+
     def dropped(self, packet: Packet, why: str) -> None:
         """Count `packet` as lost, for a reason in words; further fragments of the same datagram count no more."""
         datagram = packet.datagram()

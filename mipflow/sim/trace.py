@@ -124,8 +124,8 @@ class Trace(Unique):
     """The log of a network: `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
     __slots__ = (
-        "__weakref__", "_channels", "_columns", "_packets", "_promised", "_states", "_unread", "_warned", "mode",
-        "new_rows", "records",
+        "__weakref__", "_channels", "_columns", "_promised", "_promises", "_states", "_unread", "_warned", "mode",
+        "new_rows", "records", "unmade",
     )  # fmt: skip
 
     def __init__(self, mode: Mode = "all") -> None:
@@ -134,7 +134,10 @@ class Trace(Unique):
         self._columns = (array("q"), array("q"), array("q"), array("I"), array("B"))
         self.new_rows = bytearray()
         """The hops since the columns were last read, each packed by ROW: one call for five columns, which is quick."""
-        self._packets: list[Packet] = []
+        self.unmade: list[Packet] = []
+        """The packet of each hop, some of them promised only: nothing is in their places yet."""
+        self._promises: list[tuple[int, Callable[[], Iterable[Packet]]]] = []
+        """The first place of each promise, and what makes the packets."""
         self._channels: list[ChannelName] = []
         self._unread: list[Callable[[], Iterable[ChannelName]]] = []
         self._promised = 0
@@ -164,13 +167,18 @@ class Trace(Unique):
         if self.mode == "control" and not is_control(packet):
             return
         self.new_rows += ROW.pack(sent_ns, started_ns, arrived_ns, channel, packet.hop_limit)
-        self._packets.append(packet)
+        self.unmade.append(packet)
+
+    def promise(self, count: int, packets: Callable[[], Iterable[Packet]]) -> None:
+        """Have a place for each of `count` packets, which are made when somebody reads them: promises in order."""
+        self._promises.append((len(self.unmade), packets))
+        self.unmade += [None] * count  # type: ignore[list-item]
 
     def warn_if_large(self) -> None:
         """Say once that the trace grows beyond what a notebook should hold."""
-        if len(self.packets) > WARN_AT_HOPS and not self._warned:
+        if len(self) > WARN_AT_HOPS and not self._warned:
             self._warned = True
-            size = f"{len(self.packets)} packet-hops (about {len(self.packets) // 16_000} MB)"
+            size = f"{len(self)} packet-hops (about {len(self) // 16_000} MB)"
             warnings.warn(f"the trace holds {size}; trace='control' keeps signalling only", stacklevel=3)
 
     def changed(self, t_ns: int, node: str, changes: list[Change]) -> None:
@@ -200,7 +208,11 @@ class Trace(Unique):
     @property
     def packets(self) -> list[Packet]:
         """The packet of each hop, as it is now: it has gone on since."""
-        return self._packets
+        for first, make in self._promises:
+            made = list(make())
+            self.unmade[first : first + len(made)] = made
+        self._promises.clear()
+        return self.unmade
 
     def read_columns(self) -> tuple[array[int], ...]:
         """Return all columns, in the order of ROW."""
@@ -241,18 +253,18 @@ class Trace(Unique):
         self._states = [kept for kept in self._states if kept[0] <= first]
 
     def __len__(self) -> int:
-        return len(self.packets)
+        return len(self.read_columns()[0])
 
     def __getitem__(self, number: int) -> Hop:
-        if not (isinstance(number, Integral) and 0 <= number < len(self.packets)):
-            last = len(self.packets) - 1
+        if not (isinstance(number, Integral) and 0 <= number < len(self)):
+            last = len(self) - 1
             raise ProtocolMisuse(f"there is no packet-hop {shown(number)}; the trace holds 0 to {last}", number)
         packet = self.packets[number].copy()
         sent, started, arrived, channel, packet.hop_limit = (column[number] for column in self.read_columns())
         return Hop(number, sent, started, arrived, self.channels[channel], packet.hop_limit, packet)
 
     def __iter__(self) -> Iterator[Hop]:
-        return (self[number] for number in range(len(self.packets)))
+        return (self[number] for number in range(len(self)))
 
     def drops(self) -> Iterator[Dropped]:
         """Give every dropped packet, in order."""

@@ -19,7 +19,7 @@ from .peers.side_by_side import check, here
 from .peers.work import LENGTH_S, Measured
 from .reference import HALF_S, REFERENCE, START_S, Works, bare_heap, mobile_world
 from .reference import MIXED as MIXED_WORK
-from .ways import WAYS, finish
+from .ways import WAYS, finish, made_s
 
 ROUNDS = 5
 MODES: tuple[Mode, ...] = ("off", "all")
@@ -50,10 +50,15 @@ class Row(NamedTuple):
         """Packet-hops of each run for a second of the processor; events, for the bare heap."""
         return [run.hops / run.spent_s for run in self.runs]
 
+    @property
+    def made(self) -> list[float]:
+        """Rates with the time that making all packets of the trace takes, where they are not made before."""
+        return [run.hops / (run.spent_s + run.made_s) for run in self.runs] if self.trains and self.trace else []
+
 
 def mobile(works: Works, trace: Mode, trains: bool) -> Measured:
     """Do a work between mobility-aware nodes: half in the tunnel, half route-optimised, a flow handed over in each."""
-    hops, spent_s, delays = 0, 0.0, list[float]()
+    hops, spent_s, making_s, delays = 0, 0.0, 0.0, list[float]()
     for mode in ("tunnel", "route_optimisation"):
         network, mn = mobile_world(mode, trace, works, trains)  # type: ignore[arg-type]
         network.run_until(round(START_S * NS_PER_S) - 1)
@@ -63,9 +68,10 @@ def mobile(works: Works, trace: Mode, trains: bool) -> Measured:
         network.run_until(round((START_S + HALF_S) * NS_PER_S))
         finish(network)
         spent_s += process_time() - begin
+        making_s += made_s(network)
         hops += network.clock.packet_events - before
         delays += [meter.mean_delay_ms for _, meter in sorted(network.meters.items()) if meter.received]
-    return Measured(hops, spent_s, tuple(delays))
+    return Measured(hops, spent_s, tuple(delays), making_s)
 
 
 def heap() -> Measured:
@@ -121,6 +127,9 @@ def lines(compared: list[Row]) -> Iterator[tuple[str, str, str]]:
         for other in compared:
             if row.trains and other[:4] == (row.who, row.work, False, row.trace):
                 yield "  divided by no trains", f"{median(ratios(row, other)):.2f}", BY_TRAINS.get(kind, "")
+                if row.made:
+                    made = median(one / two for one, two in zip(row.made, other.rates, strict=True))
+                    yield "  with all packets of the trace made, divided by no trains", f"{made:.2f}", ""
             elif row.work == MOBILE and not row.trains and (due := OF_OTHERS.get(other.who.split()[0])):
                 yield f"  divided by {other.who}", f"{median(ratios(row, other)):.2f}", due
 
@@ -129,7 +138,8 @@ def kept(row: Row) -> dict[str, object]:
     """Return what docs/performance.json keeps of a row."""
     measured = row.runs[0]
     about = {"who": row.who, "work": row.work, "trains": row.trains, "trace": row.trace, "hops": measured.hops}
-    return {**about, "delays_ms": measured.delays_ms, "rates": [round(rate) for rate in row.rates]}
+    rates = {"rates": [round(rate) for rate in row.rates], "made": [round(rate) for rate in row.made]}
+    return {**about, "delays_ms": measured.delays_ms, **rates}
 
 
 def told(row: Row) -> str:

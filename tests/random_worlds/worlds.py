@@ -36,8 +36,11 @@ from mipflow.sim.trains import carrier
 from mipflow.view.stage.show import Show
 from mipflow.wire.address import Prefix
 
-BOLD = {"LEAST_SENDINGS": 2, "PATIENCE": 1, "MANY": 16, "BATCH": 40, "CLOSED_NS": 0}
-"""Settings by which trains board whenever they can, and are brought up to date in small batches."""
+BOLD = {
+    "LEAST_SENDINGS": 2, "PATIENCE": 1, "MANY": 16, "BATCH": 40, "WORTH": {"off": 0, "control": 0, "all": 0},
+    "LEAST_PERIODS": 2, "BEAT_NS": 300 * NS_PER_MS,
+}  # fmt: skip
+"""Settings by which trains board whenever they can, are brought up to date in small batches, and leap over little."""
 
 
 # --- worlds ----------------------------------------------------------------------------------------------------------

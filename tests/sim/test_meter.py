@@ -82,3 +82,17 @@ def test_a_packet_that_the_network_doubles_is_one_packet() -> None:
             meter.arrived(received, arrived)
     assert len(wire.b.arrived) > meter.received, "copies do arrive"
     assert meter.received + meter.lost == count and meter.in_flight == 0
+
+
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=9), st.integers(1, 5))
+def test_packets_that_arrive_again_count_like_those_that_arrive_one_by_one(offsets: list[int], count: int) -> None:
+    times = [1000 + offset for offset in sorted(offsets)]
+    delays = [offset * 7 % 50 for offset in offsets]
+    quick, slow = Meter(), Meter()
+    quick.arrived_in_order(times, delays)
+    quick.arrived_again(times, delays, count, 100)
+    for number in range(count + 1):
+        for t, delay in zip(times, delays, strict=True):
+            slow.arrived(packet(t + 100 * number - delay), t + 100 * number)
+    for name in Meter.__slots__:
+        assert getattr(quick, name) == getattr(slow, name), name

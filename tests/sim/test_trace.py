@@ -16,7 +16,7 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.sim import trace as trace_module
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
-from mipflow.sim.trace import Change, Trace, is_control
+from mipflow.sim.trace import ROW, Change, ChannelName, Trace, is_control
 from mipflow.wire.icmpv6 import EchoRequest, RouterSolicitation
 from mipflow.wire.mobility import HomeTestInit
 from mipflow.wire.packet import UDP, Opaque, Packet
@@ -243,3 +243,26 @@ def test_a_trace_tells_more_than_65536_directions_of_links_apart() -> None:
     assert network.trace[0].channel.sender == "b258"
     assert network.trace[0].channel.receiver == "b259" and network.trace.channel[0] > 0xFFFF
     assert network.trace.digest()
+
+
+def test_promised_packets_are_made_once_when_somebody_looks_and_stand_in_their_places() -> None:
+    trace, made = Trace(), list[int]()
+
+    def promise(first: int) -> None:
+        def make() -> list[Packet]:
+            made.append(first)
+            return [datagram(100, first), datagram(100, first + 1)]
+
+        trace.new_rows += ROW.pack(0, 0, 1, 0, 64) * 2
+        trace.promise(2, make)
+
+    trace.add_channel(ChannelName("link", "A", "eth0", "B", "eth0"))
+    trace.hop(datagram(100, 0), 0, 0, 0, 1)
+    promise(1)
+    trace.hop(datagram(100, 3), 0, 0, 0, 1)
+    promise(4)
+    assert len(trace) == 6 and not made, "a length needs no packet"
+    expected = [datagram(100, number).fields() for number in range(6)]
+    assert [packet.fields() for packet in trace.packets] == expected
+    assert [hop.packet.hop_limit for hop in trace] == [64] * 6
+    assert trace.packets[4] is trace.packets[4] and made == [1, 4]

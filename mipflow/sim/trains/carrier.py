@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import cmp_to_key
 from heapq import heapify, heappop, heappush
 from itertools import pairwise, repeat
-from operator import itemgetter
+from math import lcm
+from typing import NamedTuple
 
 from mipflow.sim.boarding import Boarding, Departure, Forward
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Callback
 from mipflow.sim.link import Channel
 from mipflow.sim.meter import Meter
 from mipflow.sim.network import Network
-from mipflow.sim.trace import ROW
-from mipflow.sim.trains.lane import NEVER, Lane, Stop, rows_of, sent_ns
+from mipflow.sim.trains.lane import NEVER, Lane, Stop, sent_ns
 from mipflow.sim.trains.order import Event, Order
+from mipflow.sim.trains.rows import Rows
+from mipflow.sim.trains.standing import Standing
 from mipflow.sim.trains.train import Train, Way
 from mipflow.sim.trains.watch import Watch
 from mipflow.wire.address import Address
-from mipflow.wire.packet import Packet
 
 LONGEST_NS = 200 * NS_PER_MS
 """The longest interval of a train: what is sent more seldom gains nothing."""
 LEAST_SENDINGS = 50
 """How many packets a flow must have to send in this run before it boards."""
 PATIENCE = 10
-"""How many packets of a flow are sent by events after it could not board."""
+"""How many packets of a flow are sent by events after it has asked at first, and after it could not board."""
 BEFORE_ALL, BEAT = -2, -3
 """The orders of two events of our own, which no other event has."""
 MANY, MANY_EACH = 512, 8
@@ -36,16 +36,48 @@ takes time for each event.
 """
 CALM_NS = 200 * NS_PER_MS
 """How long after a flow has boarded nothing is weighed: its last packets from before are still events."""
+BEAT_NS = 8 * NS_PER_S
+"""How often everything is brought up to date where trains leap, so that the log stays short; else after each batch."""
 READ = ("_columns", "packets", "read_columns")
 """Names of the trace by which its hops are read."""
 HOPS = ("packet_events",)
 BATCH, BATCH_EACH = 20_000, 40
 """About how many items are computed at once, and so many more for each train: they fit the processor's caches."""
+LONGEST_PERIOD_NS = NS_PER_S
+"""The longest time after which trains are looked at whether they do again what they did."""
+LEAST_PERIODS, TRIES = 4, 4
+"""How many of these times must be left for a look, and how many looks are taken: each time is twice that before."""
+WORTH = {"off": 1, "control": 1, "all": 2}
+"""How many times as many packets as all others trains must carry to be worth it, by what is traced."""
 CLOSED_NS = 32 * NS_PER_S
 """How long no flow boards at first where trains were not worth it; each time twice as long."""
-CAUSED = itemgetter(1)
 DEEPEST = 40 * LONGEST_NS
 """How long the log goes back."""
+
+
+class Asking(NamedTuple):
+    """A flow that would board: since when, and how many packet-hops there had been then; its own in a second; when it
+    ends.
+    """
+
+    since_ns: int
+    events: int
+    rate: float
+    end_ns: int
+
+
+class Survey(NamedTuple):
+    """All that follows from which trains there are.
+
+    lanes: each after those that feed it; batch_ns: how long about as many items as fit the caches take; period_ns:
+    after so long, or a multiple, trains may do again what they did, or NEVER; steady_ns: not before this time, since
+    the order of events may go back to when a flow boarded.
+    """
+
+    lanes: list[Lane]
+    batch_ns: int
+    period_ns: int
+    steady_ns: int
 
 
 class Trains(Boarding):
@@ -54,9 +86,11 @@ class Trains(Boarding):
     def __init__(self, network: Network) -> None:
         self._network, self._clock, self._trace = network, network.clock, network.trace
         self._is_traced = network.trace.mode == "all"
-        self._worth = 2 if self._is_traced else 1
+        self._worth = WORTH[network.trace.mode]
         self._not_before: dict[Callback, int] = {}
         """`tick` of a flow that did not board -> when it is asked again, in nanoseconds."""
+        self._asking: dict[Callback, Asking] = {}
+        """`tick` of each flow that has asked, aboard or not."""
         self._closed_until_ns, self._closes_ns = 0, CLOSED_NS
         """Until when no flow boards because others have too many packets, and for how long the next time."""
         self._begin()
@@ -68,22 +102,19 @@ class Trains(Boarding):
         self._order = Order(self._clock)
         self._watch = Watch(self._settle, lambda: self._clock.now)
         self._reads = Watch(self._settle_trace, lambda: self._clock.now)
-        self._rows_at: list[int] = []
-        """For each event of the order's log: how many octets of rows the trace had when it began."""
+        self._rows = Rows(self._trace, self._order)
         self._lanes: dict[Channel, Lane] = {}
-        self._sorted: list[Lane] = []
+        self._survey: Survey | None = None
         self._trains: dict[Train, None] = {}
         self._at: defaultdict[str, dict[Train, None]] = defaultdict(dict)
         """Name of a node -> the trains that it was asked about."""
         self._labels: set[int] = set()
-        self._rows: list[Event] = []
-        """The items that left lanes since the trace was brought up to date."""
-        self._merged = 0
-        """How many events of the log the trace has."""
+        self._reached_ns = 0
+        """No lane was brought further than this."""
         self._stale: list[tuple[str, Address | None]] = []
         self._carried = self._boarded_ns = 0
         """Items since it was last weighed whether trains are worth it."""
-        self._is_running = self._is_settling = False
+        self._is_running = self._is_settling = self._has_leapt = False
         self._settled = -1
         self._marked = 0
         """How many marks of the log are counted in `Clock.scheduled`."""
@@ -101,8 +132,23 @@ class Trains(Boarding):
         if now < self._closed_until_ns or now < self._not_before.get(tick, 0):
             return False
         self._not_before[tick] = now + PATIENCE * interval_ns
+        first = self._asking.get(tick)
+        if first is not None and not self._is_worth(first):
+            self._not_before[tick] += 2 * (now - first.since_ns)
+            self._asking[tick] = first._replace(since_ns=now, events=self._clock.packet_events)
+            return False
         way = self._way(asked)
+        if first is None and way is not None:
+            rate = len(way.answers) * NS_PER_S / interval_ns
+            self._asking[tick] = Asking(now, self._clock.packet_events, rate, end_ns)
+            return False
         return way is not None and self._take(way, asked, tick, interval_ns, end_ns)
+
+    def _is_worth(self, first: Asking) -> bool:
+        """Return whether trains would carry enough of all packets, as far as can be seen since a flow asked."""
+        now = self._clock.now
+        own = sum(each.rate for each in self._asking.values() if each.end_ns > now) * (now - first.since_ns) / NS_PER_S
+        return own >= self._worth * (self._clock.packet_events - first.events - own)
 
     def _way(self, asked: Callable[[], Departure | None]) -> Way | None:
         departure = asked()
@@ -121,7 +167,7 @@ class Trains(Boarding):
         if not order.enter(train):
             return False
         if not self._is_running:
-            self._is_running = True
+            self._is_running, self._reached_ns = True, now
             heappush(self._clock.heap, (now, BEFORE_ALL, self._run, None))
         self._lay(train, channels)
         self._trains[train] = None
@@ -141,21 +187,21 @@ class Trains(Boarding):
         for number, lane in enumerate(lanes):
             size, limit = sizes[number]
             change = train.way.answers[number - 1].change if number else None  # type: ignore[union-attr]
-            train.stops.append(Stop(train, lane, lane.channel.serialisation_ns(size), limit, change, arrives))
+            train.stops.append(Stop(train, number, lane, lane.channel.serialisation_ns(size), limit, change, arrives))
             arrives = lane.channel.receive
             lane.users += 1
             lane.due_ns = min(lane.due_ns, train.following_ns)
-        train.stops.append(Stop(train, None, arrives=arrives))
+        train.stops.append(Stop(train, len(lanes), None, arrives=arrives))
         for stop, following in pairwise(train.stops):
             stop.following = following
         for feeder, lane in pairwise(lanes):
             lane.feeders[feeder] = lane.feeders.get(feeder, 0) + 1
         lanes[0].trains.append(train)
-        self._sorted.clear()
+        self._survey = None
 
     def _lane(self, channel: Channel) -> Lane:
         if channel not in self._lanes:
-            self._lanes[channel] = Lane(channel, self._order, self._bring)
+            self._lanes[channel] = Lane(channel, self._order, self._enter)
         return self._lanes[channel]
 
     def _goes_round(self, channels: list[Channel]) -> bool:
@@ -181,7 +227,7 @@ class Trains(Boarding):
         """Take the heap's events as the clock does, and keep the log of them, until no train is left or time is up."""
         clock, order, heap, rows = self._clock, self._order, self._clock.heap, self._trace.new_rows
         add_time, add_number, add_mark = order.times.append, order.numbers.append, order.marks.append
-        add_rows, draw = self._rows_at.append, clock.order.__next__
+        add_end, draw = self._rows.ends.append, clock.order.__next__
         self._trace.read_columns()
         self._reads.add(self._trace, READ)
         self._watch.add(clock, HOPS)
@@ -194,7 +240,7 @@ class Trains(Boarding):
                     add_time(clock.now)
                     add_number(number)
                     add_mark(draw())
-                    add_rows(len(rows))
+                    add_end(len(rows))
                     callback(argument)
                     if self._stale:
                         self._review()
@@ -211,11 +257,11 @@ class Trains(Boarding):
             self._end()
 
     def _set_beat(self, argument: object = None) -> None:
-        """Bring all trains and the trace up to date, which makes a batch, and do so again in time."""
+        """Bring all trains and the trace up to date, and do so again in time."""
         self._flush(self._clock.now)
         self._forget()
-        rate = sum(len(train.stops) * NS_PER_S // train.interval_ns for train in self._trains) or 1
-        step_ns = max((BATCH + BATCH_EACH * len(self._trains)) * NS_PER_S // rate, NS_PER_MS)
+        step_ns = BEAT_NS if self._has_leapt else self._surveyed().batch_ns
+        self._has_leapt = False
         self._beat = (self._clock.now + step_ns, BEAT, self._set_beat, None)
         heappush(self._clock.heap, self._beat)
 
@@ -227,8 +273,7 @@ class Trains(Boarding):
         if self._is_traced:
             self._merge()
         count = self._order.forget(oldest)
-        del self._rows_at[:count]
-        self._merged -= count
+        self._rows.forget(count)
         self._marked -= count
 
     def _end(self) -> None:
@@ -242,7 +287,9 @@ class Trains(Boarding):
         if self._beat in self._clock.heap:
             self._clock.heap.remove(self._beat)
             heapify(self._clock.heap)
-        self._not_before = {tick: t_ns for tick, t_ns in self._not_before.items() if t_ns > self._clock.now}
+        now = self._clock.now
+        self._not_before = {tick: t_ns for tick, t_ns in self._not_before.items() if t_ns > now}
+        self._asking = {tick: asking for tick, asking in self._asking.items() if asking.end_ns > now}
         self._begin()
 
     # --- bringing up to date -----------------------------------------------------------------------------------------
@@ -267,94 +314,115 @@ class Trains(Boarding):
             return
         self._is_settling = True
         try:
-            for lane in self._in_order():
-                self._carry(lane, until_ns)
-            for train in self._trains:
-                train.arrive(until_ns)
+            self._leap(until_ns)
+            self._carry_all(until_ns)
             self._settled = logged
         finally:
             self._is_settling = False
+
+    def _carry_all(self, until_ns: int) -> None:
+        """Bring all lanes and trains up to a time, in batches."""
+        batch_ns = self._surveyed().batch_ns
+        for t_ns in (*range(self._reached_ns + batch_ns, until_ns, batch_ns), until_ns):
+            self._carry_batch(t_ns)
+
+    def _carry_batch(self, until_ns: int) -> None:
+        for lane in self._surveyed().lanes:
+            self._carry(lane, until_ns)
+        for train in self._trains:
+            train.arrive(until_ns)
+        self._reached_ns = until_ns
 
     def _carry(self, lane: Lane, until_ns: int) -> None:
         items = lane.entering(until_ns)
         if items:
             self._clock.scheduled -= len(items)
             self._carried += len(items)
-            if self._is_traced:
-                lane.carry_traced(items, self._rows)
-            else:
-                lane.carry(items)
+            lane.carry(items, self._rows.left)
+            if not self._is_traced:
+                self._rows.left.clear()
         lane.expect()
 
-    def _bring(self, lane: Lane, until_ns: int) -> None:
+    def _enter(self, lane: Lane, until_ns: int) -> None:
         """Bring a lane up to the event under way: an ordinary packet is about to enter it."""
         was, self._is_settling = self._is_settling, True
+        if not was and until_ns - self._reached_ns > LEAST_PERIODS * self._surveyed().period_ns:
+            self._leap(until_ns)
+        self._bring(lane, until_ns)
+        self._is_settling = was
+
+    def _bring(self, lane: Lane, until_ns: int) -> None:
         for feeder in lane.feeders:
             if feeder.due_ns + feeder.delay_ns <= until_ns:
                 self._bring(feeder, until_ns)
         self._carry(lane, until_ns)
-        self._is_settling = was
+        self._reached_ns = until_ns
+
+    def _surveyed(self) -> Survey:
+        if self._survey is None:
+            trains, lanes = list(self._trains), self._in_order()
+            rate = sum(len(train.stops) * NS_PER_S // train.interval_ns for train in trains) or 1
+            batch_ns = max((BATCH + BATCH_EACH * len(trains)) * NS_PER_S // rate, NS_PER_MS)
+            period_ns, lag_ns = lcm(*(train.interval_ns for train in trains)), max(train.lag_ns for train in trains)
+            period_ns = (lag_ns // period_ns + 1) * period_ns if period_ns <= LONGEST_PERIOD_NS else NEVER
+            deepest = (max(len(train.stops) for train in trains) + 2) * max(train.interval_ns for train in trains)
+            self._survey = Survey(lanes, batch_ns, period_ns, max(train.root_ns for train in trains) + deepest)
+        return self._survey
 
     def _in_order(self) -> list[Lane]:
         """Return the lanes, each after those that feed it."""
-        if not self._sorted:
-            left = {lane: len(lane.feeders) for lane in self._lanes.values()}
-            fed = defaultdict(list)
-            for lane in self._lanes.values():
-                for feeder in lane.feeders:
-                    fed[feeder].append(lane)
-            self._sorted = [lane for lane, count in left.items() if not count]
-            for lane in self._sorted:
-                for each in fed[lane]:
-                    left[each] -= 1
-                    if not left[each]:
-                        self._sorted.append(each)
-        return self._sorted
+        left = {lane: len(lane.feeders) for lane in self._lanes.values()}
+        fed = defaultdict(list)
+        for lane in self._lanes.values():
+            for feeder in lane.feeders:
+                fed[feeder].append(lane)
+        found = [lane for lane, count in left.items() if not count]
+        for lane in found:
+            for each in fed[lane]:
+                left[each] -= 1
+                if not left[each]:
+                    found.append(each)
+        return found
+
+    # --- leaping -----------------------------------------------------------------------------------------------------
+
+    def _leap(self, until_ns: int) -> None:
+        """Bring all trains near a time in one step, where they stand as they did a period before: all that they have
+        done since then comes again until something else happens.
+        """
+        survey = self._surveyed()
+        lanes, trains, period_ns = survey.lanes, self._trains, survey.period_ns
+        until_ns = min([until_ns, *(train.end_ns for train in trains if train.following_ns < NEVER)])
+        at_ns = max(self._reached_ns + 1, survey.steady_ns)
+        for _ in range(TRIES):
+            count = (until_ns - at_ns) // period_ns - 1
+            if count < LEAST_PERIODS - 1:
+                return
+            self._carry_all(at_ns)
+            before, carried = Standing(at_ns, lanes, trains), self._carried
+            self._rows.gather()
+            at_ns += period_ns
+            self._carry_batch(at_ns)
+            after = Standing(at_ns, lanes, trains)
+            if before.comes_again(after):
+                self._rows.gather(count + 1, period_ns)
+                self._carried += (more := count * (self._carried - carried))
+                self._clock.scheduled -= more
+                for lane in lanes:
+                    lane.repeat(count * period_ns, before.is_used(lane, after))
+                for train in trains:
+                    train.repeat(count, period_ns)
+                self._reached_ns += count * period_ns
+                self._has_leapt = True
+                for lane in lanes:
+                    lane.expect()
+                return
+            period_ns *= 2
 
     def _merge(self) -> None:
-        """Put the rows of trains among those of other packets."""
         self._is_settling = True
-        trace, order, rows = self._trace, self._order, self._rows
-        for train in self._trains:
-            for stop in train.stops[1:]:
-                for item in stop.waiting:
-                    item[3].hop_limit = item[1][2].limit
-        if rows:
-            try:
-                rows.sort(key=CAUSED)
-            except TypeError:
-                exact: Callable[[Event, Event], int] = lambda one, other: order.compare(one[1], other[1])  # noqa: E731
-                rows.sort(key=cmp_to_key(exact))
-            self._interleave(trace.new_rows, trace.packets)
-            rows.clear()
-        trace.read_columns()
-        if order.times:
-            self._merged = len(order.times) - 1
-            self._rows_at[-1] = 0
+        self._rows.merge()
         self._is_settling = False
-
-    def _interleave(self, written: bytearray, packets: list[Packet]) -> None:
-        """Put the rows of trains before those that later events of the heap have written."""
-        rows, at, times, numbers = self._rows, 0, self._order.times, self._order.numbers
-        others, ends = bytes(written), [*self._rows_at[self._merged + 1 :], len(written)]
-        of_others = packets[len(packets) - len(others) // ROW.size :]
-        del packets[len(packets) - len(of_others) :]
-        written.clear()
-        for place, end in enumerate(ends, self._merged):
-            first = self._rows_at[place] if place < len(times) else 0
-            if first == end:
-                continue
-            begin, t_ns = at, times[place]
-            while at < len(rows) and rows[at][1][0] <= t_ns:
-                item = rows[at][1]
-                if item[0] == t_ns and not self._order.placed(item) < numbers[place]:
-                    break
-                at += 1
-            written += rows_of(rows[begin:at]) + others[first:end]
-            packets += [left[3] for left in rows[begin:at]]
-            packets += of_others[first // ROW.size : end // ROW.size]
-        written += rows_of(rows[at:])
-        packets += [left[3] for left in rows[at:]]
 
     # --- leaving -----------------------------------------------------------------------------------------------------
 
@@ -404,7 +472,7 @@ class Trains(Boarding):
             heappush(heap, (item[0], order.placed(item), item[2].arrives, item[2].train.packet(item)))
         for train in gone:
             self._take_off(train)
-        self._sorted.clear()
+        self._survey = None
 
     def _take_off(self, train: Train) -> None:
         lanes = [stop.lane for stop in train.stops if stop.lane is not None]

@@ -1,7 +1,7 @@
 """A lane: one direction of a link as trains use it, on which packets are computed in batches.
 
 An item is a packet that is about to enter a lane, as a tuple: when it does, the item or sending that caused it, and its
-`Stop`; traced ones have the packet itself behind these. Items compare as `order` says.
+`Stop`. Items compare as `order` says.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from mipflow.sim.link import Channel
-from mipflow.sim.trace import ROW
-from mipflow.sim.trains.order import Event, Order
+from mipflow.sim.trains.order import Event, Order, later
 from mipflow.wire.packet import Packet
 
 NEVER = 1 << 62
@@ -22,22 +21,23 @@ NEVER = 1 << 62
 class Stop:
     """One place on the way of a train: the lane that its packets enter there, None at the end.
 
-    serialisation_ns: of each packet; limit: their hop limit on that lane; change: makes the packet that enters the lane
-    from the one that came (None lowers its hop limit); arrives: what takes a packet that comes there by an event.
+    place: how many stops are before it; serialisation_ns: of each packet; limit: their hop limit on that lane;
+    change: makes the packet that enters the lane from the one that came (None lowers its hop limit); arrives: what
+    takes a packet that comes there by an event.
     """
 
     __slots__ = (
-        "arrives", "change", "following", "lag_ns", "lane", "limit", "number", "put", "serialisation_ns", "train",
-        "waiting",
+        "arrives", "change", "following", "lag_ns", "lane", "limit", "number", "place", "put", "serialisation_ns",
+        "train", "waiting",
     )  # fmt: skip
 
     following: Stop
 
     def __init__(
-        self, train: Any, lane: Lane | None, serialisation_ns: int = 0, limit: int = 0,
+        self, train: Any, place: int, lane: Lane | None, serialisation_ns: int = 0, limit: int = 0,
         change: Callable[[Packet], Packet] | None = None, arrives: Callable[[Packet], None] | None = None,
     ) -> None:  # fmt: skip
-        self.train, self.lane, self.serialisation_ns = train, lane, serialisation_ns
+        self.train, self.place, self.lane, self.serialisation_ns = train, place, lane, serialisation_ns
         self.limit, self.change, self.arrives = limit, change, arrives
         self.lag_ns, self.number = (0, 0) if lane is None else (serialisation_ns + lane.delay_ns, lane.number)
         """From the first bit to the arrival, and the number of the channel in the trace."""
@@ -85,8 +85,8 @@ class Lane:
     # --- packets of trains -------------------------------------------------------------------------------------------
 
     def entering(self, until_ns: int) -> list[Event]:
-        """Take the items that enter before a time, in their order, and those of that very time that come before the
-        event of the heap under way.
+        """Take the items that enter before a time, in their order; if that is now, those of this instant too that come
+        before the event of the heap under way.
         """
         items = self.waiting[:]
         self.waiting.clear()
@@ -105,30 +105,23 @@ class Lane:
             del items[cut:]
         return items
 
-    def carry(self, items: list[Event]) -> None:
-        """Let items enter, one after the other, and put each before its next stop."""
-        busy, delay = self.busy_ns, self.delay_ns
+    def carry(self, items: list[Event], left: list[Event]) -> None:
+        """Let items enter, one after the other, put each before its next stop, and add it to what has left lanes."""
+        busy, delay, add = self.busy_ns, self.delay_ns, left.append
         for item in items:
-            entered, stop = item[0], item[2]
+            entered, _, stop = item
             busy = (busy if busy > entered else entered) + stop.serialisation_ns
             following = stop.following
-            following.put((busy + delay, item, following))
+            arriving = busy + delay, item, following
+            following.put(arriving)
+            add(arriving)
         self.busy_ns = busy
 
-    def carry_traced(self, items: list[Event], rows: list[Event]) -> None:
-        """Do so with items that have packets, and add what the trace is to hold."""
-        busy, delay = self.busy_ns, self.delay_ns
-        for item in items:
-            entered, cause, stop, packet = item
-            busy = (busy if busy > entered else entered) + stop.serialisation_ns
-            if stop.change is not None:
-                packet.hop_limit = cause[2].limit
-                packet = stop.change(packet)
-            following = stop.following
-            left = (busy + delay, item, following, packet)
-            following.put(left)
-            rows.append(left)
-        self.busy_ns = busy
+    def repeat(self, by_ns: int, is_used: bool) -> None:
+        """Be as a while later, if what has happened comes again until then."""
+        self.waiting[:] = [later(item, by_ns) for item in self.waiting]
+        if is_used:
+            self.busy_ns += by_ns
 
     def expect(self) -> None:
         """Work out before when no packet of a train enters."""
@@ -148,18 +141,6 @@ def happened(items: list[Event], until_ns: int, order: Order) -> int:
     while cut < len(items) and items[cut][0] == until_ns and order.has_happened(items[cut]):
         cut += 1
     return cut
-
-
-def rows_of(left: list[Event]) -> bytes:
-    """Return the rows of the trace for what left lanes."""
-    pack = ROW.pack
-    return b"".join(
-        [
-            pack(item[0], arrived - stop.lag_ns, arrived, stop.number, stop.limit)
-            for arrived, item, _, _ in left
-            for stop in (item[2],)
-        ]
-    )
 
 
 def sent_ns(item: Event) -> int:

@@ -46,6 +46,16 @@ class Placed:
         return other < self if isinstance(other, Placed) else other < self.mark
 
 
+Number = int | Placed
+
+
+def later(event: Event, by_ns: int) -> Event:
+    """Return a train's event as it comes again after a time, with all that caused it."""
+    if len(event) == 2:
+        return event[0] + by_ns, event[1]
+    return event[0] + by_ns, later(event[1], by_ns), *event[2:]
+
+
 class Sender:
     """A train as the order sees it. rank: among trains of one interval that send at the same times; root_ns: of its
     first sending, which an event of the heap did; marks: after sendings at times at which the heap had events, too.
@@ -66,7 +76,7 @@ class Order:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.times: list[int] = []
-        self.numbers: list[int | Placed] = []
+        self.numbers: list[Number] = []
         self.marks: list[int] = []
         self._instants: set[int] = set()
         self._known = 0
@@ -108,8 +118,8 @@ class Order:
         return self.marks[place]
 
     def has_happened(self, event: Event) -> bool:
-        """Return whether a train's event of this instant comes before the event of the heap that is under way."""
-        return self.place(event) < len(self.times)
+        """Return whether a train's event comes at this instant, and before the event of the heap that is under way."""
+        return event[0] == self._clock.now and self.place(event) < len(self.times)
 
     def note_sendings(self, sender: Sender, until_ns: int) -> None:
         """Note the marks after sendings from the following one on, before `until_ns`, that share their times with

@@ -10,8 +10,8 @@ from mipflow.sim.boarding import Departure, Forward, Planner, Sink, passed_on
 from mipflow.sim.clock import Callback
 from mipflow.sim.meter import Meter
 from mipflow.sim.trace import is_control
-from mipflow.sim.trains.lane import Stop, happened, sent_ns
-from mipflow.sim.trains.order import Event, Order, Sender
+from mipflow.sim.trains.lane import NEVER, Stop, happened, sent_ns
+from mipflow.sim.trains.order import Event, Order, Sender, later
 from mipflow.wire.address import Address
 from mipflow.wire.packet import DestinationOptions, Packet, RoutingHeaderType2
 
@@ -72,7 +72,10 @@ class Way:
 class Train(Sender):
     """A train of the packets that `tick` would send; asked: says how they depart now; end_ns: none is sent then."""
 
-    __slots__ = ("_delivered", "_is_traced", "_order", "asked", "end_ns", "received", "sent", "stops", "tick", "way")
+    __slots__ = (
+        "_arrivals", "_made", "_order", "_told", "asked", "delivered_ns", "end_ns", "received", "sent", "stops", "tick",
+        "way",
+    )  # fmt: skip
 
     def __init__(
         self, way: Way, asked: Callable[[], Departure | None], tick: Callback, root_ns: int, mark: int,
@@ -80,77 +83,100 @@ class Train(Sender):
     ) -> None:  # fmt: skip
         super().__init__(root_ns, mark, interval_ns)
         self.way, self.asked, self.tick, self.end_ns = way, asked, tick, end_ns
-        self._order, self._is_traced = order, way.departure.channel.trace.mode == "all"
+        self._order = order
         self.stops: list[Stop] = []
         self.sent = meters[way.departure.label] if way.departure.label else None
         self.received = meters[way.sink.label] if way.sink.label else None
-        self._delivered = root_ns
+        self.delivered_ns = root_ns
         """When the last packet that has arrived was sent."""
+        self._arrivals: tuple[list[int], list[int]] = [], []
+        """When packets arrived as it was last brought up to date, and after how long."""
+        self._made: dict[int, list[Packet]] = {}
+        """Time at which a packet was sent -> the packet at each stop that it has entered, where somebody needs it."""
+        self._told = [root_ns] * (len(way.answers) + 1)
+        """For each stop: when the last packet was sent of those that the trace has from there."""
+
+    @property
+    def lag_ns(self) -> int:
+        """How long a packet is under way at the least."""
+        return sum(stop.lag_ns for stop in self.stops)
 
     @property
     def first_arrival_ns(self) -> int:
         """The time at which the first packet arrives at the earliest."""
-        return self.root_ns + self.interval_ns + sum(stop.lag_ns for stop in self.stops)
+        return self.root_ns + self.interval_ns + self.lag_ns
 
     def depart(self, until_ns: int, items: list[Event]) -> None:
         """Send what is due before a time, and at that very time before the event of the heap under way."""
         first, interval, rank, end = self.following_ns, self.interval_ns, self.rank, min(until_ns, self.end_ns)
-        self._order.note_sendings(self, end)
+        order, stop = self._order, self.stops[0]
+        order.note_sendings(self, end)
         if until_ns < self.end_ns and (until_ns - first) % interval == 0:
-            sending = (until_ns, (until_ns - interval, rank))
-            place = self._order.place(sending)
-            if place < len(self._order.times):
-                self.marks[until_ns] = self._order.marks[place]
+            sending = until_ns, (until_ns - interval, rank)
+            if order.has_happened(sending):
+                self.marks[until_ns] = order.marks[order.place(sending)]
                 end = until_ns + 1
         times = range(first, end, interval)
-        if not times:
-            return
-        stop, departure = self.stops[0], self.way.departure
-        if self._is_traced:
-            make = departure.make
-            items += [(t, (t - interval, rank), stop, make(t)) for t in times]
-        else:
+        if times:
             items += [(t, (t - interval, rank), stop) for t in times]
-        count, last = len(times), times[-1]
-        self.following_ns = last + interval
+            self._count_sent(len(times), times[-1])
+
+    def _count_sent(self, count: int, last_ns: int) -> None:
+        self.following_ns = last_ns + self.interval_ns
         if self.following_ns >= self.end_ns:
-            self.following_ns = 1 << 62
+            self.following_ns = NEVER
         if self.sent is not None:
             self.sent.sent += count
-        for take in departure.takes:
-            take.add(count, departure.octets, last)
+        for take in self.way.departure.takes:
+            take.add(count, self.way.departure.octets, last_ns)
 
     def arrive(self, until_ns: int) -> None:
         """Count what has arrived before a time, as `depart` does."""
-        waiting = self.stops[-1].waiting
-        if not waiting or waiting[0][0] > until_ns:
-            return
-        cut = happened(waiting, until_ns, self._order)
-        arrived = waiting[:cut]
+        waiting, interval = self.stops[-1].waiting, self.interval_ns
+        cut = happened(waiting, until_ns, self._order) if waiting and waiting[0][0] <= until_ns else 0
+        times = [item[0] for item in waiting[:cut]]
         del waiting[:cut]
-        if not arrived:
-            return
-        if self._is_traced:
-            for item in arrived:
-                item[3].hop_limit = item[1][2].limit
-        times, count = [item[0] for item in arrived], len(arrived)
-        first, interval = self._delivered + self.interval_ns, self.interval_ns
-        self._delivered += count * interval
-        if self.received is not None:
-            delays = list(map(sub, times, range(first, self._delivered + 1, interval)))
-            self.received.arrived_in_order(times, delays)
-        for take in self.way.sink.takes:
-            take.add(count, self.way.departure.octets, times[-1])
+        first, self.delivered_ns = self.delivered_ns + interval, self.delivered_ns + cut * interval
+        delays = list(map(sub, times, range(first, self.delivered_ns + 1, interval)))
+        self._arrivals = times, delays
+        if times:
+            if self.received is not None:
+                self.received.arrived_in_order(times, delays)
+            for take in self.way.sink.takes:
+                take.add(cut, self.way.departure.octets, times[-1])
+
+    def repeat(self, count: int, period_ns: int) -> None:
+        """Send and count `count` times more what was sent and has arrived in the last period."""
+        by_ns, (times, delays), waiting = count * period_ns, self._arrivals, self.stops[-1].waiting
+        waiting[:] = [later(item, by_ns) for item in waiting]
+        if self.following_ns < NEVER:
+            self._order.note_sendings(self, self.following_ns + by_ns)
+            self._count_sent(by_ns // self.interval_ns, self.following_ns - self.interval_ns + by_ns)
+        if times:
+            self.delivered_ns += by_ns
+            if self.received is not None:
+                self.received.arrived_again(times, delays, count, period_ns)
+            for take in self.way.sink.takes:
+                take.add(count * len(times), self.way.departure.octets, times[-1] + by_ns)
+
+    # --- packets -----------------------------------------------------------------------------------------------------
 
     def packet(self, item: Event) -> Packet:
         """Return the packet of an item, as it came over the link before."""
-        came: Stop = item[1][2]
-        packet: Packet
-        if self._is_traced:
-            packet = item[3]
-            packet.hop_limit = came.limit
-            return packet
-        packet = self.way.departure.make(sent_ns(item))
-        for stop in self.stops[1 : self.stops.index(came) + 1]:
-            packet = passed_on(packet, stop.change)
+        return self._packet(sent_ns(item), item[1][2].place)
+
+    def entered(self, stop: Stop) -> Packet:
+        """Return the next packet that entered a stop, for the trace, which asks for them in order."""
+        self._told[stop.place] = sent = self._told[stop.place] + self.interval_ns
+        packet = self._packet(sent, stop.place)
+        if stop.following.lane is None and sent <= self.delivered_ns:
+            del self._made[sent]
         return packet
+
+    def _packet(self, sent_ns: int, place: int) -> Packet:
+        made = self._made.get(sent_ns)
+        if made is None:
+            made = self._made[sent_ns] = [self.way.departure.make(sent_ns)]
+        for stop in self.stops[len(made) : place + 1]:
+            made.append(passed_on(made[-1], stop.change))
+        return made[place]

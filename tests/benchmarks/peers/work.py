@@ -36,11 +36,14 @@ NEAR = 1e-6
 
 
 class Measured(NamedTuple):
-    """One run: its packet-hops, the processor time that they took, and the mean delay of each flow's packets."""
+    """One run: its packet-hops, the processor time that they took, and the mean delay of each flow's packets; made_s:
+    the time that making all packets of the trace takes besides, where each is made when somebody looks at it.
+    """
 
     hops: int
     spent_s: float
     delays_ms: tuple[float, ...]
+    made_s: float = 0.0
 
 
 class Simulator(NamedTuple):

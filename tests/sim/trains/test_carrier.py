@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -142,6 +143,48 @@ def test_flows_do_board() -> None:
     world.run(10)
     drawn = int(repr(clock.order)[len("count(") : -1]) - numbers
     assert world.network.clock.packet_events - before > 9 * drawn, "few packets went through the heap"
+
+
+def calls(world: mf.World, seconds: float) -> int:
+    """How many functions are called in so many seconds of a world."""
+    called = 0
+
+    def count(frame: object, event: str, argument: Any) -> None:
+        nonlocal called
+        called += event == "call"
+
+    sys.setprofile(count)
+    try:
+        world.run(seconds)
+    finally:
+        sys.setprofile(None)
+    return called
+
+
+@pytest.mark.parametrize("trace", ["all", "off"])
+def test_what_repeats_itself_is_not_computed_again(trace: Mode) -> None:
+    called = []
+    for seconds in (20, 40):
+        world = mf.figure2(trace=trace, cns=1)
+        for interval_ms in (20, 5, 4):
+            world.mn.open(world.cn1, mf.apps.Voice(interval_ms, 160))
+        world.run(3)
+        before = world.hops
+        called.append(calls(world, seconds))
+        assert world.hops - before > 2900 * seconds
+    assert called[1] - called[0] < 20 * 2900 / 8, "a call of a function for many hops"
+
+
+@pytest.mark.parametrize("trace", ["all", "off"])
+def test_no_flow_boards_where_others_have_most_of_the_packets(trace: Mode) -> None:
+    numbers = []
+    for trains in (True, False):
+        world = mf.figure2(trace=trace, trains=trains)
+        world.mn.open(world.cn1, mf.apps.Voice())
+        world.mn.open(world.cn1, mf.apps.Video(2_000_000))
+        world.run(6)
+        numbers.append((repr(world.network.clock.order), world.network.clock.packet_events, world.trace.digest()))
+    assert numbers[0] == numbers[1], "all packets went through the heap"
 
 
 def test_a_socket_whose_application_does_more_than_count_is_asked_for_each_datagram() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mipflow.sim.clock import Clock
 from mipflow.sim.trains.lane import Lane, Stop, happened, sent_ns
 from mipflow.sim.trains.order import Order
 from mipflow.wire.packet import UDP, Packet
@@ -19,12 +20,14 @@ def test_items_leave_as_a_queue_lets_them(times: list[int], serialisation_ns: in
     channel = SimpleNamespace(
         delay_ns=100, number=0, trace=SimpleNamespace(mode="off"), lend=lambda send: 7, take_back=lambda busy: None
     )
-    lane = Lane(channel, Order(None), lambda lane, now: None)  # type: ignore[arg-type]
-    end = Stop(None, None)
-    stop = Stop(None, lane, serialisation_ns)
+    lane = Lane(channel, Order(Clock()), lambda lane, now: None)  # type: ignore[arg-type]
+    end = Stop(None, 1, None)
+    stop = Stop(None, 0, lane, serialisation_ns)
     stop.following = end
     stop.waiting += [(t, (t - number - 1, 1.0), stop) for number, t in enumerate(times)]
-    lane.carry(lane.entering(41))
+    left: list[Any] = []
+    lane.carry(lane.entering(41), left)
+    assert left == end.waiting
     busy, expected = 7, []
     for t in sorted(times):
         busy = max(busy, t) + serialisation_ns

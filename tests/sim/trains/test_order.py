@@ -71,6 +71,8 @@ def test_an_event_comes_after_what_was_put_into_the_heap_before_its_cause() -> N
         order.numbers.append(number)
         order.marks.append(order.draw())
     assert order.place(sending) == 1, "its root has mark 0, so nothing of the heap at 10 was put there before"
+    assert not order.has_happened(sending), "its time has not come"
+    clock.now = 10
     assert order.has_happened(sending)
     arrival = (10, (5, (0, sender.rank), "stop"), "stop")
     assert order.mark((5, sender.rank)) == order.marks[1]
