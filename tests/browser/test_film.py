@@ -50,6 +50,7 @@ def test_films_in_a_notebook(page: Any) -> None:
     """In one JupyterLab, as it takes far longer to open than both to look at."""
     keys_of_the_notebook_live_beside_films(page)
     plates_stand_within_their_film(page)
+    a_film_needs_no_box_that_scrolls(page)
 
 
 def keys_of_the_notebook_live_beside_films(page: Any) -> None:
@@ -127,6 +128,18 @@ def plates_stand_within_their_film(page: Any) -> None:
             assert len(over) == 2 and max(over) <= 1, (number, times, over)
             assert film.evaluate(DRAW_ANEW) < 100
             assert film.evaluate(OVER) == over, "never cut off, not even then"
+
+
+def a_film_needs_no_box_that_scrolls(page: Any) -> None:
+    """JupyterLab puts a cell's outputs into a low box when asked, Notebook 7 by itself where they are tall."""
+    film = page.locator(".mipflow-grid").first
+    page.locator(".jp-CodeCell:has(.mipflow-grid) .jp-InputPrompt").first.click(button="right")
+    page.get_by_role("menuitem", name="Enable Scrolling for Outputs").click()
+    page.locator(".jp-mod-outputsScrolled .mipflow-grid").wait_for()
+    film.locator(".mipflow-buttons").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    assert film.evaluate(COVERED) == []
+    assert film.evaluate("(grid) => grid.scrollHeight - grid.clientHeight") <= 1, "nothing of it has to be scrolled to"
 
 
 DENSE = """import mipflow as mf
