@@ -170,6 +170,8 @@ def cell(value: object) -> str:
 @cache
 def script() -> str:
     """Return the styles and the script, which acts once in a page, however often it goes out."""
-    names = ("player.css", "inspector.css", "player.js")
-    style, own_style, player = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in names)
-    return f"<style>{style}{own_style}</style><script>{player}</script>"
+    names = ("player.css", "inspector.css", "snapshot.js", "player.js")
+    style, own_style, snapshot, player = (
+        files(__package__).joinpath(name).read_text(encoding="utf-8") for name in names
+    )
+    return f"<style>{style}{own_style}</style><script>{snapshot}{player}</script>"

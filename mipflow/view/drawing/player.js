@@ -236,29 +236,14 @@
       inside.innerHTML = styles + (isLike || !html ? why + html : html);
       this.panel.hidePopover(); this.panel.showPopover(); // who has the focus gets it back when it closes
     }
-    // Save what is seen as a file: the stages side by side, below them the words and the tables.
+    // Save what is seen: the stages side by side with the tables that stand on them; below them the words.
     async save(kind) {
-      const { color, backgroundColor } = getComputedStyle(this.controls), write = new XMLSerializer();
-      let [width, height, parts] = [0, Math.max(...this.stages.map(({ graph }) => graph.clientHeight)), ""];
-      for (const { graph } of this.stages) {
-        const layers = all(graph, ".main-svg").map((each) => write.serializeToString(each));
-        parts += `<g transform="translate(${width},0)">${layers.join("")}</g>`; width += graph.clientWidth;
-      }
-      const lines = new RegExp(`.{1,${Math.floor(width / 9)}}(\\s|$)`, "g"), caption = this.controls.querySelector("p");
-      const said = [caption, ...all(this.board, "[data-flow]"), ...this.plates.flatMap((each) => all(each, "table"))];
-      for (const line of said.flatMap(({ innerText }) => innerText.replaceAll("\t", "  ").match(lines) ?? []))
-        parts += `<text x="10" y="${(height += 21)}">${write.serializeToString(new Text(line.trim()))}</text>`;
-      const box = `width="${width}" height="${(height += 14)}"`, font = 'font-family="system-ui, Arial" font-size="15"';
-      const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${box} viewBox="0 0 ${width} ${height}" fill="${color}"
-        ${font}><rect ${box} fill="${backgroundColor}"/>${parts}</svg>`, link = document.createElement("a");
-      link.href = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
-      if (kind === "png") {
-        const [image, canvas] = [new Image(), document.createElement("canvas")], size = [2 * width, 2 * height];
-        image.src = link.href; await image.decode();
-        [canvas.width, canvas.height] = size; canvas.getContext("2d").drawImage(image, 0, 0, ...size);
-        link.href = canvas.toDataURL();
-      }
-      link.download = `mipflow ${this.clock.textContent}.${kind}`; link.click();
+      const seen = new window.mipflowSnapshot(), { clock, controls, board } = this;
+      for (const { graph } of this.stages) seen.add(graph.parentElement, seen.width, 0);
+      const words = [controls.querySelector("p"), ...all(board, "li:has([data-flow])")];
+      for (const each of words) seen.add(each, 8, seen.height + 8);
+      const { backgroundColor: ground } = getComputedStyle(this.toggle.previousElementSibling);
+      await seen.save(`mipflow ${clock.textContent}`, kind, ground);
     }
   }
   // --- ways: from a time to the film, from the film to the ladder, from a row to its history ------------------------

@@ -114,6 +114,7 @@ def opened(browser_page: Any, saved: Path) -> Any:
     return browser_page
 
 
+SVG = "{http://www.w3.org/2000/svg}"
 MARK = """([name]) => {
   const [stage] = [...mipflowPlayer.shows][0].stages;
   for (const { seen, points, texts } of stage.layers) for (let k = 0; k < seen.length; k += 1)
@@ -138,6 +139,8 @@ def test_a_saved_page_is_one_small_file_without_a_network(saved: Path, opened: A
     assert opened.troubles == [saved.as_uri()]
     for words in ("binding cache", "Messages from", "Flows from", "state"):
         assert opened.get_by_text(words).first.count()
+    assert opened.get_by_text("The call as MN hears it").first.count()
+    opened.wait_for_function("document.querySelector('audio').duration > 3")
 
 
 def test_a_page_of_many_flows_is_no_larger(tmp_path: Path) -> None:
@@ -266,7 +269,13 @@ def test_a_time_of_the_words_leads_to_the_film(opened: Any) -> None:
     assert opened.get_by_role("button", name="Back to where you came from").count() == 1
 
 
-def test_what_is_seen_becomes_a_file(opened: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_seen_becomes_a_file(opened: Any, tmp_path: Path, width: int, is_dark: bool) -> None:
+    """The file needs no style of the page: words can be read, roads are whole, the rest is dim while time stands."""
+    opened.emulate_media(color_scheme="dark" if is_dark else "light")
+    opened.set_viewport_size({"width": width, "height": 800})
+    opened.wait_for_timeout(600)  # until plotly knows how wide it may be
     opened.locator(".mipflow-chips button", has_text="the video → the cellular address").last.click()
     for kind in ("svg", "png"):
         with opened.expect_download() as download:
@@ -281,6 +290,21 @@ def test_what_is_seen_becomes_a_file(opened: Any, tmp_path: Path) -> None:
     width, height = (int.from_bytes(octets[at : at + 4], "big") for at in (16, 20))
     assert (width, height) == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
     assert opened.troubles == [opened.url]
+
+    texts, rects = list(root.iter(f"{SVG}text")), list(root.iter(f"{SVG}rect"))
+    assert rects[0].attrib["fill"] == ("rgb(17, 17, 17)" if is_dark else "rgb(255, 255, 255)")
+    (caption,) = [each for each in texts if each.text == "sends"]
+    assert ("rgb(241, 243, 245)" if is_dark else "rgb(17, 17, 17)") in caption.attrib["style"]
+    struck = {each.text for each in texts if "line-through" in each.attrib["style"]}
+    assert struck == {"WLAN"}
+    lit = next(each for each in rects if "rgb(240, 228, 66)" in each.attrib.get("style", ""))
+    new = next(each for each in texts if each.text == "cellular" and "font:700" in each.attrib["style"])
+    top = float(lit.attrib["y"])
+    assert top < float(new.attrib["y"]) < top + float(lit.attrib["height"]), "in the row that has changed"
+    roads = [each for each in root.iter(f"{SVG}path") if each.attrib.get("class") == "js-line"]
+    assert roads and all("clip-path: none" in each.attrib["style"] for each in roads)
+    dim = [each for each in root.iter(f"{SVG}g") if "opacity: 0.3" in each.attrib.get("style", "")]
+    assert dim, "all but the road that bends"
 
 
 def test_two_worlds_on_one_clock(browser_page: Any, world: World, tmp_path: Path) -> None:
