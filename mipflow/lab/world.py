@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Literal
 
@@ -35,12 +36,14 @@ from mipflow.lab.replay.replay import Replay
 from mipflow.lab.views import Views, first
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.mip6.home_agent import HomeAgent
+from mipflow.node.applications.apps import Voice
 from mipflow.node.host import HOST
 from mipflow.node.router import Router
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Decided, TableChanged
 from mipflow.view import sound
+from mipflow.view.drawing.picture import Picture
 from mipflow.view.story.words import Words, interface_kind
 from mipflow.wire.address import Address
 
@@ -188,6 +191,13 @@ class World(Views):
         there = [nodes[port.owner] for port in self.network.segments[link].ports]
         x, y = (max(node["x"] for node in there), max(node["y"] for node in there)) if there else (0.0, 0.0)
         return Outside(self.network, self.network.segments[link], name, x - 2.0, y)
+
+    def _heard(self) -> list[Picture]:
+        for flow in self.mn.opened.values():
+            if isinstance(flow.app, Voice):
+                with suppress(ProtocolMisuse):  # nothing sent, or a trace without data
+                    return [self.listen(flow)]
+        return []
 
     def listen(
         self, flow: Flow | int, start: float | None = None, end: float | None = None, *,

@@ -7,7 +7,7 @@ nodes and tables know nothing of it. A thing does not know its world: worlds tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mipflow.flow.applications.flows import Flow, FlowStatistics
 from mipflow.flow.bindings.address_pool import AddressPool
@@ -20,7 +20,6 @@ from mipflow.sim.trace import LOST, Decided, Dropped, Hop, TableChanged, Trace
 from mipflow.view.drawing.small import MOST_ROWS, SmallTable, small_table
 from mipflow.view.story.words import Words, in_words, long, seconds
 from mipflow.view.tables import shown_row
-from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
 
 ABOUT = {
@@ -31,6 +30,7 @@ ABOUT = {
 }
 """Table -> the meaning of its rows, in a learner's words."""
 UP_AND_DOWN = "packets of a flow, from the mobile node (up) and to it (down)"
+K = TypeVar("K")
 _TABLES = ("bindings", "flows", "home_addresses", "binding_updates", "pool")
 
 
@@ -55,14 +55,20 @@ def _owner(thing: object) -> tuple[Views, Node] | None:
 
 
 def _words(world: Views | None) -> Words:
-    """Return the words of a world; for an unknown one, those for addresses on which all worlds agree."""
+    """Return the words of a world; for an unknown one, those for addresses and flows on which all worlds agree."""
     if world is not None:
         return Words(world.names(), world.flow_names())
-    names: dict[Address, set[str]] = {}
-    for one in list(WORLDS):
-        for address, name in one.names().items():
-            names.setdefault(address, set()).add(name)
-    return Words({address: min(said) for address, said in names.items() if len(said) == 1}, {})
+    worlds = list(WORLDS)
+    return Words(_agreed([one.names() for one in worlds]), _agreed([one.flow_names() for one in worlds]))
+
+
+def _agreed(told: Sequence[dict[K, str]]) -> dict[K, str]:
+    """Return the words of those that have any, without the things that two call differently."""
+    said: dict[K, set[str]] = {}
+    for words in told:
+        for thing, word in words.items():
+            said.setdefault(thing, set()).add(word)
+    return {thing: min(words) for thing, words in said.items() if len(words) == 1}
 
 
 # --- worlds and nodes ------------------------------------------------------------------------------------------------

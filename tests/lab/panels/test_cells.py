@@ -142,10 +142,12 @@ def test_looking_changes_nothing(world: World) -> None:
 
 
 def test_what_worlds_disagree_about_has_no_word(world: World) -> None:
-    packet = world.trace[17].packet
-    assert "H@2" in shown(packet).text()
+    packet, data = world.trace[17].packet, next(each for each in world.trace.packets if each.flow == 1).copy()
+    assert "H@2" in shown(packet).text() and "call, 220 octets" in shown(data).text()
     other = mf.figure2(seed=7, cns=3)
     other.names = lambda: {packet.source: "somebody else"}  # type: ignore[method-assign]
+    other.flow_names = lambda: {1: "something else"}  # type: ignore[method-assign]
+    assert "flow 1, 220 octets" in shown(data).text()
     assert "HA (" not in shown(packet).text() and "somebody" not in shown(packet).text()
 
 
