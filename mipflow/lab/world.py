@@ -193,10 +193,9 @@ class World(Views):
         return Outside(self.network, self.network.segments[link], name, x - 2.0, y)
 
     def _heard(self) -> list[Picture]:
-        for flow in self.mn.opened.values():
-            if isinstance(flow.app, Voice):
-                with suppress(ProtocolMisuse):  # nothing sent, or a trace without data
-                    return [self.listen(flow)]
+        calls = [flow for flow in self.flows() if isinstance(flow.app, Voice)]
+        with suppress(ProtocolMisuse):  # nothing sent, or a trace without data
+            return [self.listen(flow) for flow in calls[:1]]
         return []
 
     def listen(

@@ -337,8 +337,7 @@ class _Chart:
         kind = "lit" if moment.is_key else "card"
         text = self._row(moment) if len(event.moments) == 1 else f"{len(event.moments)} rows change"
         width = width_of(text, bold=moment.is_key) + 12
-        is_last = event.node == self.nodes[-1] and len(self.nodes) > 1
-        sides = (1,) if self.to_scale or not is_last else (-1, 1)
+        sides = (-1, 1) if event.node == self.nodes[-1] and len(self.nodes) > 1 and not self.to_scale else (1,)
         downs = (0, -14, 14, -25, 25, -36, 36) if self.to_scale else (0, 22, 44)
         places = [(x + side * (width / 2 + 12), y + down) for down in downs for side in sides]
         clear = [place for place in places if not any(Box(*place, width, 22).overlap(each) for each in self.shafts)]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from html import escape
 from itertools import chain, permutations
 from itertools import count as counting
-from math import cos, hypot, pi, sin
+from math import cos, dist, hypot, pi, sin
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -135,7 +135,7 @@ def _drawing(title: str, table: Table, present: Present) -> str:
     lines, labels, whole = Drawing(), Drawing(), Drawing()
     ends = [Box(*end, 26, 26) for tail, _, tip in curves.values() for end in (tail, tip)]  # which are to be seen
     taken = [*boxes.values(), *ends]
-    for pair in sorted(curves, key=lambda pair: hypot(*(a - b for a, b in zip(*curves[pair][::2], strict=True)))):
+    for pair in sorted(curves, key=lambda pair: dist(*curves[pair][::2])):  # short ones have least room
         others = [point for each in curves if each != pair for point in _points(curves[each])]
         taken.append(_arrow(lines, labels, curves[pair], moves[pair], taken, others))
     for state, card in cards.items():
@@ -278,10 +278,8 @@ def _free(curve: Curve, words: Sequence[str], taken: Sequence[Box], others: Sequ
         if size[0] / 2 < box.x < WIDTH - size[0] / 2 and not any(box.overlap(other) for other in taken)
     )  # fmt: skip
     first = next(free, Box(*_on_curve(*curve, 0.5), *size))
-    for box in chain([first], free):
-        if sum(box.overlap(point) > 0 for point in own) <= MOST_HIDDEN and not any(map(box.overlap, others)):
-            return box
-    return first
+    clear = (box for box in chain([first], free) if not any(map(box.overlap, others)))
+    return next((box for box in clear if sum(box.overlap(point) > 0 for point in own) <= MOST_HIDDEN), first)
 
 
 def _on_curve(tail: Point, bend: Point, tip: Point, share: float) -> Point:

@@ -64,11 +64,8 @@ def _words(world: Views | None) -> Words:
 
 def _agreed(told: Sequence[dict[K, str]]) -> dict[K, str]:
     """Return the words of those that have any, without the things that two call differently."""
-    said: dict[K, set[str]] = {}
-    for words in told:
-        for thing, word in words.items():
-            said.setdefault(thing, set()).add(word)
-    return {thing: min(words) for thing, words in said.items() if len(words) == 1}
+    said = {thing: word for words in told for thing, word in words.items()}
+    return {thing: word for thing, word in said.items() if all(each.get(thing, word) == word for each in told)}
 
 
 # --- worlds and nodes ------------------------------------------------------------------------------------------------

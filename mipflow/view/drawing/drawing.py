@@ -82,8 +82,7 @@ class Drawing:
         """Return the whole as HTML: it keeps its size, and scrolls sideways where there is no room. `title`: its name;
         `head` and `foot`: HTML above and below, which do not scroll; `top`: the height at which it begins.
         """
-        wide, high = round(width), round(height)
-        size = f'viewBox="0 {round(top)} {wide} {high}" width="{wide}" height="{high}"'
+        size = f'viewBox="0 {top:.0f} {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
         svg = f'<svg {size} role="img" aria-label="{escape(title)}">{"".join(self.parts)}</svg>'
         scrolls = f'<div class="mipflow-scroll" tabindex="0" role="group" aria-label="{escape(title)}">{svg}</div>'
         return f'<style>{style()}</style><div class="mipflow-drawing">{head}{scrolls}{foot}</div>'

@@ -171,7 +171,5 @@ def cell(value: object) -> str:
 def script() -> str:
     """Return the styles and the script, which acts once in a page, however often it goes out."""
     names = ("player.css", "inspector.css", "snapshot.js", "player.js")
-    style, own_style, snapshot, player = (
-        files(__package__).joinpath(name).read_text(encoding="utf-8") for name in names
-    )
-    return f"<style>{style}{own_style}</style><script>{snapshot}{player}</script>"
+    style, own_style, *scripts = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in names)
+    return f"<style>{style}{own_style}</style><script>{''.join(scripts)}</script>"
