@@ -32,13 +32,15 @@ from mipflow.sim.clock import NS_PER_MS, seconds
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
-from mipflow.sim.trains import carrier
+from mipflow.sim.trains import carrier, worth
 from mipflow.view.stage.show import Show
 from mipflow.wire.address import Prefix
 
-BOLD = {
-    "LEAST_SENDINGS": 2, "PATIENCE": 1, "MANY": 16, "BATCH": 40, "WORTH": {"off": 0, "control": 0, "all": 0},
-    "LEAST_PERIODS": 2, "BEAT_NS": 300 * NS_PER_MS,
+BOLD: dict[Any, dict[str, Any]] = {
+    carrier: {
+        "LEAST_SENDINGS": 2, "PATIENCE": 1, "MANY": 16, "BATCH": 40, "LEAST_PERIODS": 2, "BEAT_NS": 300 * NS_PER_MS,
+    },
+    worth: {"FACTOR": {"off": 0, "control": 0, "all": 0}, "LOOK_NS": 0},
 }  # fmt: skip
 """Settings by which trains board whenever they can, are brought up to date in small batches, and leap over little."""
 
@@ -85,12 +87,14 @@ def forced(trains: bool) -> Iterator[None]:
 @contextmanager
 def bold() -> Iterator[None]:
     """Have trains board whenever they can."""
-    before = {name: getattr(carrier, name) for name in BOLD}
-    vars(carrier).update(BOLD)
+    before = {module: {name: getattr(module, name) for name in settings} for module, settings in BOLD.items()}
     try:
+        for module, settings in BOLD.items():
+            vars(module).update(settings)
         yield
     finally:
-        vars(carrier).update(before)
+        for module, settings in before.items():
+            vars(module).update(settings)
 
 
 def raw(

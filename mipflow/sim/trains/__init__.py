@@ -2,8 +2,8 @@
 
 Here live the lanes that carry packets over a link (`lane`), the trains on them with their ways (`train`), the order of
 events of one instant (`order`, which shows why the results are the same), the standing of all by which is seen that it
-comes again (`standing`), the rows of the trace (`rows`), and the watch over whatever must be up to date when somebody
-reads it (`watch`).
+comes again (`standing`), the rows of the trace (`rows`), the weighing whether trains are worth it (`worth`), and the
+watch over whatever must be up to date when somebody reads it (`watch`).
 
 `Trains(network)` (`carrier`) stands in the place of `Network.trains`: it takes over the flows that nodes have said
 everything about (`sim.boarding`), and gives back ordinary events at the end of a run, or once an answer is another one.

@@ -20,6 +20,7 @@ from mipflow.sim.trains.rows import Rows
 from mipflow.sim.trains.standing import Standing
 from mipflow.sim.trains.train import Train, Way
 from mipflow.sim.trains.watch import Watch
+from mipflow.sim.trains.worth import Worth
 from mipflow.wire.address import Address
 
 LONGEST_NS = 200 * NS_PER_MS
@@ -27,7 +28,7 @@ LONGEST_NS = 200 * NS_PER_MS
 LEAST_SENDINGS = 50
 """How many packets a flow must have to send in this run before it boards."""
 PATIENCE = 10
-"""How many packets of a flow are sent by events after it has asked at first, and after it could not board."""
+"""How many packets of a flow are sent by events after it could not board."""
 BEFORE_ALL, BEAT = -2, -3
 """The orders of two events of our own, which no other event has."""
 MANY, MANY_EACH = 512, 8
@@ -47,23 +48,8 @@ LONGEST_PERIOD_NS = NS_PER_S
 """The longest time after which trains are looked at whether they do again what they did."""
 LEAST_PERIODS, TRIES = 4, 4
 """How many of these times must be left for a look, and how many looks are taken: each time is twice that before."""
-WORTH = {"off": 1, "control": 1, "all": 2}
-"""How many times as many packets as all others trains must carry to be worth it, by what is traced."""
-CLOSED_NS = 32 * NS_PER_S
-"""How long no flow boards at first where trains were not worth it; each time twice as long."""
 DEEPEST = 40 * LONGEST_NS
 """How long the log goes back."""
-
-
-class Asking(NamedTuple):
-    """A flow that would board: since when, and how many packet-hops there had been then; its own in a second; when it
-    ends.
-    """
-
-    since_ns: int
-    events: int
-    rate: float
-    end_ns: int
 
 
 class Survey(NamedTuple):
@@ -86,13 +72,9 @@ class Trains(Boarding):
     def __init__(self, network: Network) -> None:
         self._network, self._clock, self._trace = network, network.clock, network.trace
         self._is_traced = network.trace.mode == "all"
-        self._worth = WORTH[network.trace.mode]
+        self._worth = Worth(network.clock, network.trace.mode)
         self._not_before: dict[Callback, int] = {}
-        """`tick` of a flow that did not board -> when it is asked again, in nanoseconds."""
-        self._asking: dict[Callback, Asking] = {}
-        """`tick` of each flow that has asked, aboard or not."""
-        self._closed_until_ns, self._closes_ns = 0, CLOSED_NS
-        """Until when no flow boards because others have too many packets, and for how long the next time."""
+        """`tick` of a flow that could not board -> when it is asked again, in nanoseconds."""
         self._begin()
         network.on_change(self.changed)
         network.trains = self
@@ -129,26 +111,18 @@ class Trains(Boarding):
         now = self._clock.now
         if interval_ns > LONGEST_NS or self._clock.until_ns - now < LEAST_SENDINGS * interval_ns:
             return False
-        if now < self._closed_until_ns or now < self._not_before.get(tick, 0):
+        if now < self._not_before.get(tick, 0):
+            return False
+        if self._worth.knows(tick) and not self._trains and not self._worth.weigh():
             return False
         self._not_before[tick] = now + PATIENCE * interval_ns
-        first = self._asking.get(tick)
-        if first is not None and not self._is_worth(first):
-            self._not_before[tick] += 2 * (now - first.since_ns)
-            self._asking[tick] = first._replace(since_ns=now, events=self._clock.packet_events)
-            return False
         way = self._way(asked)
-        if first is None and way is not None:
-            rate = len(way.answers) * NS_PER_S / interval_ns
-            self._asking[tick] = Asking(now, self._clock.packet_events, rate, end_ns)
+        if way is None:
             return False
-        return way is not None and self._take(way, asked, tick, interval_ns, end_ns)
-
-    def _is_worth(self, first: Asking) -> bool:
-        """Return whether trains would carry enough of all packets, as far as can be seen since a flow asked."""
-        now = self._clock.now
-        own = sum(each.rate for each in self._asking.values() if each.end_ns > now) * (now - first.since_ns) / NS_PER_S
-        return own >= self._worth * (self._clock.packet_events - first.events - own)
+        if not self._worth.knows(tick):
+            self._worth.note(tick, len(way.answers) * NS_PER_S / interval_ns, end_ns)
+        may = bool(self._trains) or self._worth.weigh()
+        return may and self._take(way, asked, tick, interval_ns, end_ns)
 
     def _way(self, asked: Callable[[], Departure | None]) -> Way | None:
         departure = asked()
@@ -248,9 +222,8 @@ class Trains(Boarding):
                             break
                 self._flush(clock.now)
                 is_calm = clock.now > self._boarded_ns + CALM_NS
-                if is_calm and self._carried < self._worth * many:
-                    self._closed_until_ns = clock.now + self._closes_ns
-                    self._closes_ns *= 2
+                if is_calm and not self._worth.is_enough(self._carried, many):
+                    self._worth.deny()
                     break
                 self._carried = 0
         finally:
@@ -287,10 +260,9 @@ class Trains(Boarding):
         if self._beat in self._clock.heap:
             self._clock.heap.remove(self._beat)
             heapify(self._clock.heap)
-        now = self._clock.now
-        self._not_before = {tick: t_ns for tick, t_ns in self._not_before.items() if t_ns > now}
-        self._asking = {tick: asking for tick, asking in self._asking.items() if asking.end_ns > now}
+        self._not_before = {tick: t_ns for tick, t_ns in self._not_before.items() if t_ns > self._clock.now}
         self._begin()
+        self._worth.begin()
 
     # --- bringing up to date -----------------------------------------------------------------------------------------
 
@@ -346,7 +318,8 @@ class Trains(Boarding):
     def _enter(self, lane: Lane, until_ns: int) -> None:
         """Bring a lane up to the event under way: an ordinary packet is about to enter it."""
         was, self._is_settling = self._is_settling, True
-        if not was and until_ns - self._reached_ns > LEAST_PERIODS * self._surveyed().period_ns:
+        survey = self._survey
+        if not was and survey is not None and until_ns - self._reached_ns > LEAST_PERIODS * survey.period_ns:
             self._leap(until_ns)
         self._bring(lane, until_ns)
         self._is_settling = was
