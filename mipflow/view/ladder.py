@@ -172,10 +172,9 @@ class _Chart:
         self.y = self._scaled() if self.to_scale else self._even()
         self.bottom = max([*(self.at if self.to_scale else self.y).values(), HEAD]) + LINE
         self.taken: list[Box] = []
-        ways = map(self._way, range(len(self.events))) if self.to_scale else ()
         self.shafts = [
-            Box(x + (to_x - x) * part / 20, y + (to_y - y) * part / 20, 4, 4)
-            for x, y, to_x, to_y in ways for part in range(21) if x != to_x
+            Box(x + (to_x - x) * part / 20, y + (to_y - y) * part / 20, 4, 4) for part in range(21)
+            for x, y, to_x, to_y in map(self._way, range(len(self.events))) if x != to_x and self.to_scale
         ]  # fmt: skip
         """Points along the arrows, to scale: notes keep clear of them where they can."""
 

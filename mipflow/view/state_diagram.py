@@ -133,8 +133,7 @@ def _drawing(title: str, table: Table, present: Present) -> str:
     for start, end in moves:
         curves[start, end] = _bent(boxes[start], boxes[end], list(boxes.values()), curves.values())
     lines, labels, whole = Drawing(), Drawing(), Drawing()
-    ends = [Box(*end, 26, 26) for tail, _, tip in curves.values() for end in (tail, tip)]  # which are to be seen
-    taken = [*boxes.values(), *ends]
+    taken = [*boxes.values(), *(Box(*end, 26, 26) for tail, _, tip in curves.values() for end in (tail, tip))]
     for pair in sorted(curves, key=lambda pair: dist(*curves[pair][::2])):  # short ones have least room
         others = [point for each in curves if each != pair for point in _points(curves[each])]
         taken.append(_arrow(lines, labels, curves[pair], moves[pair], taken, others))
@@ -215,12 +214,11 @@ def _draw_card(labels: Drawing, box: Box, card: Card) -> None:
 
 def _bent(start: Box, end: Box, cards: Sequence[Box], others: Iterable[Curve]) -> Curve:
     """Return the curve between two cards that is nearest to a straight line among those that cross the least."""
-    stands = [box for box in cards if box not in (start, end)]
     near = {(point.x // NEAR, point.y // NEAR) for curve in others for point in _points(curve)}
 
     def cost(curve: Curve) -> float:
         points = _points(curve)
-        on_cards = sum(point.overlap(card) for point in points for card in stands)
+        on_cards = sum(point.overlap(card) for point in points for card in cards if card not in (start, end))
         outside = sum(not EDGE < point.x < WIDTH - EDGE for point in points)
         return on_cards + 64 * outside + 16 * sum((point.x // NEAR, point.y // NEAR) in near for point in points)
 

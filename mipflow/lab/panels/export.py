@@ -21,6 +21,7 @@ MOST_OCTETS = 200_000_000
 EXPECTED = "expected a notebook (.ipynb) that was saved with its outputs"
 FROM_A_NETWORK = ("mathjax", "require_js", "jquery", "mermaid_js", "mermaid_layout_elk_js")
 """Scripts that nbconvert's pages would fetch."""
+FORM = "A form, which works in the notebook alone."
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 
 
@@ -71,6 +72,8 @@ def _make_still(content: Any) -> bool:
     for data in (output.get("data", {}) for output in outputs):
         view = data.pop(WIDGET_MIME, None)
         shown = _html(data) if PLOTLY_MIME in data else "" if view is None else _caught(view.get("model_id"), widgets)
+        if view and data.get("text/plain", "").startswith("VBox("):  # no word of it is meant for a reader
+            data["text/plain"] = FORM
         if shown:
             data.clear()
             data["text/html"] = shown

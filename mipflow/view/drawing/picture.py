@@ -67,7 +67,7 @@ class Picture:
         lines[MOST_LINES:] = [f"{left} more lines are not shown; describe() has them all."] if left > 0 else []
         text = "".join(f"<p>{_TIME.sub(_way, escape(line))}</p>" for line in lines)
         table = "" if self._is_table else html_table(self._twin_rows(), most=MOST_TWIN_ROWS)
-        table = table.replace("<table>", "<table tabindex='0'>", 1)  # it scrolls where it is too wide
+        table = table.replace("<table", "<table tabindex='0'", 1)  # it scrolls where it is too wide
         summary = f"{self.title}: in words{' and as a table' if table else ''}"
         return f"<details class='mipflow-twin'><summary>{escape(summary)}</summary>{text}{table}</details>"
 
@@ -146,7 +146,7 @@ def html_table(
     left = len(rows) - most
     more = f"<p>{left} more rows are not shown; rows() of this picture has them all.</p>" if left > 0 else ""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+    return f"<table class='mipflow-table'>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
 def opens(name: str) -> str:

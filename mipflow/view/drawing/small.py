@@ -17,7 +17,7 @@ MOST_ROWS = 20
 MOST_LETTERS = 72
 """Letters of one value; of a caption twice as many."""
 
-_STYLE = "<style>.mipflow-small :is(caption, th, td) { text-align: left !important }</style>"
+_STYLE = "<style>.mipflow-table :is(caption, th, td) { text-align: left !important }</style>"
 """Notebooks put words at the right, as if they were numbers."""
 
 Rows = Sequence[dict[str, object]]
@@ -36,7 +36,7 @@ class SmallTable:
     def html(self) -> str:
         """Return the table as HTML with a caption."""
         title, rows, more = self._shown()
-        table = html_table(rows or [{"": self.otherwise}], title).replace("<table>", "<table class='mipflow-small'>", 1)
+        table = html_table(rows or [{"": self.otherwise}], title)
         return _STYLE + table + (f"<p>{more}</p>" if more else "")
 
     def text(self) -> str:

@@ -80,7 +80,7 @@ def test_in_a_kernel_each_thing_is_a_table_in_html_and_in_text(tmp_path: Path, m
     assert all(output.output_type == "execute_result" for outputs in cells for output in outputs), cells
     for (typed, (caption, words)), (output,) in zip(THINGS.items(), cells[1:], strict=False):
         html, text = output.data["text/html"], output.data["text/plain"]
-        assert f"<caption>{caption}" in html and html.count("<table class='mipflow-small'>") == 1, typed
+        assert f"<caption>{caption}" in html and html.count("<table class='mipflow-table'>") == 1, typed
         assert text.startswith(caption) and len(text.split("\n")) >= 2, typed
         for word in words:
             assert word in html and word in text, (typed, word)

@@ -104,13 +104,15 @@ def test_a_film_that_a_widget_has_caught_plays(pictures: list[Picture], tmp_path
     }
     widgets = {"application/vnd.jupyter.widget-state+json": {"version_major": 2, "version_minor": 0, "state": state}}
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "box"}, "text/plain": "VBox(...)"}
-    lost = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}, "text/plain": "a form"}
+    lost = {"application/vnd.jupyter.widget-view+json": {"model_id": "gone"}, "text/plain": "VBox(children=(HTML()))"}
     path = notebook(tmp_path / "lab.ipynb", cell("form()", view), cell("other()", lost), widgets=widgets)
     browser_page.goto(export(path).as_uri())
     browser_page.locator(".mipflow-driven").wait_for()
     browser_page.get_by_role("button", name="Next event").click()
     assert browser_page.locator(".mipflow-clock").inner_text() == "6.000 s"
-    assert browser_page.get_by_text("a form").is_visible() and not browser_page.get_by_text("VBox").count()
+    assert browser_page.get_by_text("A form, which works in the notebook alone.").is_visible()
+    assert browser_page.evaluate("getComputedStyle(document.querySelector('.mipflow-table td')).textAlign") == "left"
+    assert not browser_page.get_by_text("VBox").count()
 
 
 def test_only_plain_values_and_words_are_taken(tmp_path: Path) -> None:
