@@ -443,7 +443,7 @@ INSIDE = {
     "mf.policies.NetworkState": "given, not taken", "mf.policies.Wish": "what a policy gives, which is looked at there",
     "Replay.steps": "the loop of `run` and `finish`, whose arguments are checked there",
     "Trace.forget": "called while a capture is written",
-    "Trace.add_channel": "written by links", "Trace.add_channels": "written by links",
+    "Trace.add_channels": "written by links",
     "Trace.hop": "written by links, for every packet",
     "Trace.warn_if_large": "written by the network", "Trace.changed": "written by nodes",
     "Trace.dropped": "written by nodes", "Trace.decided": "written by nodes",

@@ -149,10 +149,6 @@ class Trace(Unique):
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def add_channel(self, name: ChannelName) -> int:
-        """Return a number for a new direction of a link."""
-        return self.add_channels(1, lambda: (name,))
-
     def add_channels(self, count: int, names: Callable[[], Iterable[ChannelName]]) -> int:
         """Return the number of the first of `count` new directions. Their `names` are asked for when somebody reads
         them: a crowd on a link has a direction for each two of it.
@@ -199,10 +195,8 @@ class Trace(Unique):
     def channels(self) -> list[ChannelName]:
         """The names of all directions of links, by number."""
         if self._unread:
-            for names in self._unread:
-                self._channels.extend(names())
-            self._unread.clear()
-            self._promised = 0
+            made = [*self._channels, *(name for names in self._unread for name in names())]
+            self._channels, self._unread, self._promised = made, [], 0  # all at once, or nothing
         return self._channels
 
     @property
@@ -219,8 +213,9 @@ class Trace(Unique):
         rows = self.new_rows
         if not rows:
             return self._columns
-        first = 0
+        first, known = 0, len(self.unmade) - len(rows) // ROW.size
         for column in self._columns:
+            del column[known:]  # of a reading that was interrupted
             # Octet by octet of all rows at once: twenty times as quick as unpacking row by row.
             width = column.itemsize
             octets = bytearray(len(rows) // ROW.size * width)
@@ -257,8 +252,8 @@ class Trace(Unique):
 
     def __getitem__(self, number: int) -> Hop:
         if not (isinstance(number, Integral) and 0 <= number < len(self)):
-            last = len(self) - 1
-            raise ProtocolMisuse(f"there is no packet-hop {shown(number)}; the trace holds 0 to {last}", number)
+            held = f"0 to {len(self) - 1}" if len(self) else "none: run the world first, with trace='all'"
+            raise ProtocolMisuse(f"there is no packet-hop {shown(number)}; the trace holds {held}", number)
         packet = self.packets[number].copy()
         sent, started, arrived, channel, packet.hop_limit = (column[number] for column in self.read_columns())
         return Hop(number, sent, started, arrived, self.channels[channel], packet.hop_limit, packet)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.network import Network
+from mipflow.sim.trace import ChannelName, Trace
 from mipflow.wire.address import Address
 from mipflow.wire.packet import UDP, Packet
 
 A, B = Address("2001:db8::a"), Address("2001:db8::b")
 HEADERS = 48
 """Octets of IPv6 and UDP header."""
+
+
+def add_channel(trace: Trace, name: ChannelName) -> int:
+    """Return a number for a new direction of a link."""
+    return trace.add_channels(1, lambda: (name,))
 
 
 class Box:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -77,6 +78,18 @@ def test_a_way_that_goes_away_is_replaced_when_an_interface_leaves() -> None:
     way = network.way("R1", far.address)
     assert way is not None and way.receiver.owner == "R4"
     assert not network.graph.has_edge("R1", "R2")
+
+
+@pytest.mark.parametrize(
+    ("name", "x"), [("\ud800", 0), ("", 0), (" ", 0), (7, 0), ([], 0), ("R9", math.nan), ("R9", math.inf), ("R9", "x")]
+)
+def test_a_node_of_no_name_or_no_place_is_refused(name: Any, x: Any) -> None:
+    """No picture could show it."""
+    network, _, _ = square()
+    nodes = list(network.graph)
+    with pytest.raises(TopologyError, match=r"(name|x)=.*; expected (text|a number)"):
+        Router(network, name, x, 0.0)
+    assert list(network.graph) == nodes
 
 
 def test_names_and_prefixes_are_given_once() -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ from mipflow.sim.trace import ROW, Change, ChannelName, Trace, is_control
 from mipflow.wire.icmpv6 import EchoRequest, RouterSolicitation
 from mipflow.wire.mobility import HomeTestInit
 from mipflow.wire.packet import UDP, Opaque, Packet
-from tests.sim.boxes import A, B, Box, Wire, datagram
+from tests.sim.boxes import A, B, Box, Wire, add_channel, datagram
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -48,6 +50,47 @@ def test_a_hop_that_is_not_there(number: int) -> None:
     with pytest.raises(ProtocolMisuse, match=f"no packet-hop {number}") as caught:
         wire.network.trace[number]
     assert caught.value.value == number
+
+
+def test_a_reading_that_is_interrupted_anywhere_leaves_the_columns_whole() -> None:
+    calm, lines = sent(), 0
+    calm.read_columns()
+    while True:
+        lines += 1
+        trace, left = sent(), lines
+
+        def trap(frame: FrameType, event: str, value: object) -> Any:
+            nonlocal left
+            left -= event == "line"
+            if not left:
+                raise KeyboardInterrupt
+            return trap
+
+        sys.settrace(lambda frame, event, value: trap if frame.f_code.co_name in ("read_columns", "channels") else None)
+        try:
+            assert trace.read_columns() and trace.channels
+            break
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        assert [*trace.arrived] == [*calm.arrived] and trace.digest() == calm.digest(), f"line {lines}"
+    assert lines > 50
+
+
+def sent() -> Trace:
+    """Return a trace of which one hop was read before, and two were not."""
+    trace = Trace()
+    for number in range(3):
+        trace.hop(datagram(100, number), add_channel(trace, ChannelName(*"link a if b if".split())), 0, 0, number)
+        if not number:
+            assert trace.read_columns() and trace.channels
+    return trace
+
+
+def test_an_empty_trace_says_what_to_do() -> None:
+    with pytest.raises(ProtocolMisuse, match="no packet-hop 0; the trace holds none: run the world first, with"):
+        Trace()[0]
 
 
 def test_modes() -> None:
@@ -256,7 +299,7 @@ def test_promised_packets_are_made_once_when_somebody_looks_and_stand_in_their_p
         trace.new_rows += ROW.pack(0, 0, 1, 0, 64) * 2
         trace.promise(2, make)
 
-    trace.add_channel(ChannelName("link", "A", "eth0", "B", "eth0"))
+    add_channel(trace, ChannelName("link", "A", "eth0", "B", "eth0"))
     trace.hop(datagram(100, 0), 0, 0, 0, 1)
     promise(1)
     trace.hop(datagram(100, 3), 0, 0, 0, 1)

@@ -26,6 +26,7 @@ from mipflow.wire.forms import ANYWHERE, Value
 from mipflow.wire.mobility import BindingUpdate, HomeTest, NonceIndices, UnknownMobilityOption
 from mipflow.wire.packet import TCP, UDP, ExtensionOption, Opaque, Packet
 from tests.lab.test_captures import STORIES
+from tests.sim.boxes import add_channel
 from tests.view.told import CELL, CN1, NAMES, handover
 from tests.wire.strategies import packets
 
@@ -50,7 +51,7 @@ def field(picture: Picture, header: str, name: str) -> object:
 def alone(packet: Packet) -> Trace:
     """Return a trace of one hop."""
     trace = Trace()
-    trace.hop(packet, trace.add_channel(ChannelName("link", "A", "if0", "B", "if0")), 0, 0, 1)
+    trace.hop(packet, add_channel(trace, ChannelName("link", "A", "if0", "B", "if0")), 0, 0, 1)
     return trace
 
 
@@ -393,7 +394,7 @@ def test_nothing_of_a_card_is_cut(opened: Any, width: int) -> None:
 def test_a_card_that_is_kept_is_that_of_the_same_contents_and_words() -> None:
     def card(packet: Packet, word: str) -> str:
         trace = Trace()
-        trace.hop(packet, trace.add_channel(ChannelName(*"link a if b if".split())), 0, 0, 5)
+        trace.hop(packet, add_channel(trace, ChannelName(*"link a if b if".split())), 0, 0, 5)
         (((_, html),), *_) = carried(trace, [0], names={CN1: word})
         return str(html)
 
@@ -414,7 +415,7 @@ def test_a_class_that_was_written_anew_has_a_card_of_its_own(monkeypatch: pytest
             size = 4
 
         trace = Trace()
-        channel = trace.add_channel(ChannelName(*"link a if b if".split()))
+        channel = add_channel(trace, ChannelName(*"link a if b if".split()))
         for _ in range(2):
             trace.hop(Packet(CELL, CN1, Own()), channel, 0, 0, 5)
         carried(trace, [0, 1], names={})

@@ -23,6 +23,7 @@ from mipflow.wire.mobility import (
     NonceIndices,
 )
 from mipflow.wire.packet import UDP, DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
+from tests.sim.boxes import add_channel
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -104,8 +105,8 @@ class Story:
         trace = Trace()
         numbers: dict[tuple[str, str], int] = {}
         for (a, a_interface, b, b_interface), _ in EDGES.items():
-            numbers[a, b] = trace.add_channel(ChannelName(f"{a}-{b}", a, a_interface, b, b_interface))
-            numbers[b, a] = trace.add_channel(ChannelName(f"{a}-{b}", b, b_interface, a, a_interface))
+            numbers[a, b] = add_channel(trace, ChannelName(f"{a}-{b}", a, a_interface, b, b_interface))
+            numbers[b, a] = add_channel(trace, ChannelName(f"{a}-{b}", b, b_interface, a, a_interface))
         for sent, started, arrived, a, b, packet in sorted(self.hops, key=lambda hop: hop[0]):
             trace.hop(packet, numbers[a, b], sent, started, arrived)
         for t_ns, where, what in sorted(self.records, key=lambda record: record[0]):

@@ -9,6 +9,7 @@ from mipflow.sim.trace import LOST, Trace
 from mipflow.view.story.runs import Run, delays, losses, runs
 from mipflow.view.story.streams import Stream
 from mipflow.view.story.trips import trips
+from tests.sim.boxes import add_channel
 from tests.view.told import CALL, MS, VIDEO, S, handover
 
 STORY, AT = handover()
@@ -43,7 +44,7 @@ def test_runs_have_the_packets_that_the_trips_have() -> None:
 def test_of_two_directions_that_with_most_packets_counts() -> None:
     trace = Trace()
     for name in TRACE.channels:
-        trace.add_channel(name)
+        add_channel(trace, name)
     for number, hop in enumerate(TRACE):
         if TRACE.packets[number].unsealed().label <= 0:
             trace.hop(TRACE.packets[number], TRACE.channel[number], hop.sent_ns, hop.started_ns, hop.arrived_ns)

@@ -131,7 +131,7 @@ def cost(story: Story, start_ns: int, end_ns: int) -> int:
         def __iter__(self) -> Any:
             raise AssertionError("all of it is looked at")
 
-    trace.records, trace._packets = Counted(trace.records), Counted(trace.packets)
+    trace.records, trace.unmade = Counted(trace.records), Counted(trace.packets)
     told(start_ns, end_ns, story, trace)
     return Counted.looked
 

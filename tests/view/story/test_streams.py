@@ -11,6 +11,7 @@ from mipflow.lab.world import World
 from mipflow.sim.trace import Trace
 from mipflow.view.story.streams import Stream, Streams, streams
 from mipflow.view.story.trips import Trip, trips
+from tests.sim.boxes import add_channel
 from tests.view.told import CALL, MS, VIDEO, S, handover
 
 Rows = list[tuple[int, ...]]
@@ -102,7 +103,7 @@ def test_a_packet_that_lost_its_label_meanwhile_is_of_no_flow() -> None:
     story, _ = handover()
     whole, part = story.trace(), Trace()
     for name in whole.channels:
-        part.add_channel(name)
+        add_channel(part, name)
     begun = next(trip for trip in trips(whole, 11 * S, 12 * S) if trip.packet.label == CALL)
     for number, hop in enumerate(whole):
         if number == begun.numbers[1]:

@@ -6,6 +6,7 @@ import mipflow as mf
 from mipflow.sim.trace import LOST, ChannelName, Trace
 from mipflow.view.story.trips import is_message, messages, trips
 from mipflow.wire.mobility import BindingUpdate, HomeTestInit
+from tests.sim.boxes import add_channel
 from tests.view.told import CELL, CN1, HOME2, MS, S, handover, message
 
 STORY, AT = handover()
@@ -36,7 +37,7 @@ def test_hops_through_routers_are_one_message_and_a_tunnel_is_one() -> None:
 
 def test_a_message_that_was_read_from_its_bytes_on_the_way_is_one_trip() -> None:
     trace = Trace()
-    first, second = (trace.add_channel(ChannelName(*"link a if b if".split())) for _ in range(2))
+    first, second = (add_channel(trace, ChannelName(*"link a if b if".split())) for _ in range(2))
     trace.channels[second] = ChannelName(*"link b if c if".split())
     update = message(CELL, CN1, BindingUpdate(7), HOME2)
     trace.hop(update, first, 0, 0, 5)
