@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from html import escape
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.sim.clock import seconds as seconds_ns
 from mipflow.sim.link import Link
 from mipflow.sim.meter import Meter
+from mipflow.view.drawing.style import escape
 from mipflow.view.stage.show import Show
 from mipflow.view.stage.stage import Part
 from mipflow.view.story.focus import TABLE, Focus
@@ -296,7 +296,8 @@ def _first(one: Side, other: Side) -> Iterator[Difference]:
 
 def _alike(one: Side, other: Side) -> str:
     if one.world.trace.digest() == other.world.trace.digest():
-        return "No difference: both did the same, packet by packet."
+        kept = "packet by packet." if one.world.trace.mode == "all" else "in all that their traces keep."
+        return f"No difference: both did the same, {kept}"
     return "No difference in what is told of them; single packets differ in their bytes or times."
 
 

@@ -12,7 +12,7 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
-from mipflow.arguments import FLAG, SEED, TEXT, check
+from mipflow.arguments import FLAG, SEED, TEXT, check, number
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.sim.boarding import Boarding
 from mipflow.sim.clock import Clock, Unique
@@ -106,6 +106,8 @@ class Network(Unique):
 
     def add_node(self, name: str, x: float, y: float, role: Role, forwards: bool = False) -> None:
         """Add a node at the coordinates (x, y) of the pictures; `forwards` for a router."""
+        check(TEXT, TopologyError, name=name)
+        check(number(-(10**6), 10**6), TopologyError, x=x, y=y)
         if name in self.graph:
             raise TopologyError(f"there are two nodes named {name!r}; names must differ", name)
         self.graph.add_node(name, x=x, y=y, role=role, forwards=forwards)

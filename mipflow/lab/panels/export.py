@@ -39,8 +39,8 @@ def export(notebook: AnyPath, html: AnyPath | None = None) -> Path:
         from nbconvert.exporters import HTMLExporter
     except ImportError as error:
         raise MipflowError(f"a notebook cannot be exported ({error}): try pip install nbconvert") from error
-    target = Path(notebook).with_suffix(".html") if html is None else Path(html)
     text = read_text(notebook, MOST_OCTETS, EXPECTED)
+    target = Path(notebook).with_suffix(".html") if html is None else Path(html)
     try:
         content = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(content)

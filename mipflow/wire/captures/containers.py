@@ -39,17 +39,18 @@ def open_records(path: AnyPath) -> tuple[IO[bytes], Iterator[Record]]:
     Raises DatasetError, in one line, for a file that is not there, is empty, or is no capture.
     """
     expected = "expected a pcap or pcapng capture (as tcpdump and Wireshark write), compressed with gzip or not"
-    stream = _unpacked(open_ordinary(path, expected))
+    file = open_ordinary(path, expected)
     try:
+        stream = _unpacked(file)
         magic = _exactly(stream, 4, "file type", end_allowed=True)
         if magic == SECTION:
             return stream, _pcapng_records(stream)
         if magic in PCAP:
             return stream, _pcap_records(stream, *PCAP[magic], _exactly(stream, 20, "file header"))
         found = f"is no capture: it starts with {magic.hex(' ')}" if magic else "is empty"
-    except Damage as damage:
+    except (Damage, OSError) as damage:
         found = f"is no capture: {damage}"
-    stream.close()
+    file.close()
     raise DatasetError(f"{path} {found}; {expected}", path)
 
 

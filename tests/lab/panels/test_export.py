@@ -158,3 +158,6 @@ def test_a_page_that_cannot_be_written(saved: Path, tmp_path: Path) -> None:
         export(saved, tmp_path / "no folder" / "page.html")
     with pytest.raises(DatasetError, match="expected the name of a file"):
         export(7)  # type: ignore[arg-type]
+    for folder in ("/", "."):
+        with pytest.raises(DatasetError, match="is no ordinary file; expected a notebook"):
+            export(folder)

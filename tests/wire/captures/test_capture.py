@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import os
 import struct
 import subprocess
@@ -16,6 +18,7 @@ from hypothesis import given, settings
 from mipflow.errors import DatasetError, ProtocolMisuse, WireError
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
+from mipflow.wire.captures import containers
 from mipflow.wire.captures.capture import PER_RECORD, Capture, read, write
 from mipflow.wire.captures.frames import Frame
 from mipflow.wire.captures.links import ADVICE
@@ -383,6 +386,19 @@ def test_what_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match="expected a pcap or pcapng capture") as refusal:
             read(path)
         assert str(path) in str(refusal.value)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, octets: object) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(containers, "open_ordinary", lambda *_: io.BufferedReader(Broken()))
+    with pytest.raises(DatasetError, match=r"is no capture: .*Input/output error; expected a pcap or pcapng"):
+        read(tmp_path / "broken.pcap")
 
 
 def test_a_capture_can_be_left_early(capture) -> None:
