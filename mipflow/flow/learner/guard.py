@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dis import opmap
 from math import inf
 from time import monotonic
-from traceback import walk_tb
+from traceback import walk_stack, walk_tb
 from types import CoroutineType, FrameType, TracebackType
 from typing import Any
 
@@ -189,7 +189,7 @@ class _Line:
         self._has_raised = False
 
     def __call__(self, frame: FrameType, event: str, value: Any) -> _Line:
-        if event in ("line", "opcode") and self._of.is_over() and frame.f_lineno is not None:
+        if event in ("line", "opcode") and self._of.is_over() and frame.f_lineno is not None and not _imports(frame):
             self._has_raised = True
             del self  # the exception keeps what is known here
             raise _TooLong
@@ -224,6 +224,11 @@ def _offered(error: BaseException) -> str:
 def _is_ours(frame: FrameType) -> bool:
     name = frame.f_globals.get("__name__")
     return type(name) is str and name.startswith("mipflow.")
+
+
+def _imports(frame: FrameType) -> bool:
+    """Return True within an import: one that is broken off leaves modules half made, for the whole process."""
+    return any(each.f_code.co_filename.startswith("<frozen importlib") for each, _ in walk_stack(frame))
 
 
 def _where(traceback: TracebackType | None) -> str:

@@ -8,6 +8,7 @@ import sys
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -426,6 +427,17 @@ def test_a_method_of_mipflow_that_is_under_way_comes_to_its_end() -> None:
     assign = written("def assign(change, do):\n change(do)\n do('further')\n")
     assert said(assign, table["change"], done.append).endswith(" was stopped in line 3, `do('further')`")
     assert done == ["half", "whole"]
+
+
+def test_an_import_comes_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ticking: None) -> None:
+    """Half a module would be in the way of everybody who imports it later."""
+    monkeypatch.syspath_prepend(tmp_path)
+    lines = "for n in range(10_000):\n    pass\n"
+    (tmp_path / "slow_to_load.py").write_text(f"{lines}import slower_to_load\nwhole = True\n")
+    (tmp_path / "slower_to_load.py").write_text(lines)
+    line = said(written("def assign():\n import slow_to_load\n return 1\n"))
+    assert line.endswith(" was stopped in line 3, `return 1`")
+    assert sys.modules.pop("slow_to_load").whole and sys.modules.pop("slower_to_load").n
 
 
 def test_a_call_of_few_lines_that_was_long_under_way_is_no_slow_one() -> None:
