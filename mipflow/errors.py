@@ -51,10 +51,6 @@ class DatasetError(MipflowError):
     """A file or folder that is missing, unreadable or holds nothing usable."""
 
 
-class CheckFailed(MipflowError):
-    """A learner's answer that does not hold, with what was expected and what came instead."""
-
-
 class FunctionFailed(MipflowError):
     """A function that a learner put in raised, gave something that cannot be, or took too long; in their words."""
 

@@ -105,7 +105,7 @@ def test_files(world: World, tmp_path: Path) -> None:
 
 
 def test_one_tree_of_errors() -> None:
-    kinds = [errors.WireError, errors.ProtocolMisuse, errors.TopologyError, errors.DatasetError, errors.CheckFailed]
+    kinds = [errors.WireError, errors.ProtocolMisuse, errors.TopologyError, errors.DatasetError, errors.FunctionFailed]
     assert all(issubclass(kind, errors.MipflowError) and issubclass(kind, Exception) for kind in kinds)
 
 

@@ -70,11 +70,6 @@ class Card(NamedTuple):
         return wide + 2 * EDGE, LINE * (len(self.name) + len(self.more) + len(self.now)) + 2 * EDGE
 
 
-def state_diagram(title: str, transitions: Table, present: Present | None = None) -> Picture:
-    """Draw a state machine; `present` is lit. Raises ProtocolMisuse for a table without transitions."""
-    return state_diagrams(title, {title: transitions}, {title: present or {}})
-
-
 def state_diagrams(title: str, machines: Mapping[str, Table], present: Mapping[str, Present]) -> Picture:
     """Draw several state machines as one picture, of which one is chosen; `present`: title of a machine -> what is lit.
     """

@@ -68,17 +68,6 @@ class Opened(Packet):
     __slots__ = ()
 
 
-def protected_size(packet: Packet, encryption: str = "AES-CBC", integrity: str = "SHA2-256-128") -> int:
-    """Return the octets that a packet has once ESP protects what it carries; nothing is encrypted to find out (RFC 4303
-    2).
-
-    The sizes of a world without IP security leave these octets out.
-    """
-    cipher, icv = ENCRYPTION[encryption], INTEGRITY[integrity].icv
-    trailed = packet.payload.size + 2
-    return packet.size + HEADER + cipher.iv + 2 + -trailed % cipher.block + icv
-
-
 def protect(packet: Packet, keys: EspKeys, sequence: int, iv: bytes) -> Packet:
     """Return the packet with its payload in ESP (RFC 4303 section 3.3). Raises WireError for one that has no bytes."""
     octets = encode(packet)[packet.size - packet.payload.size :]

@@ -13,8 +13,8 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.lab.machines import MACHINES
 from mipflow.lab.states import state_machines
 from mipflow.lab.world import World
-from mipflow.view.state_diagram import FOLDED, state_diagram
-from tests.view.svg import check_words, drawing, of_class, texts
+from mipflow.view.state_diagram import FOLDED
+from tests.view.svg import check_words, drawing, of_class, state_diagram, texts
 
 PARTS = 40
 """Pieces of an arrow that are looked at."""

@@ -8,9 +8,15 @@ from xml.etree import ElementTree
 
 from mipflow.view.drawing.drawing import width_of
 from mipflow.view.drawing.picture import Picture
+from mipflow.view.state_diagram import Present, Table, state_diagrams
 
 HOSTILE = ("<script>alert(1)</script>", "x" * 200, "שיחת וידאו", "🎬🎬 ‮evil", "\" onload='x", "")
 """Names that somebody may give."""
+
+
+def state_diagram(title: str, transitions: Table, present: Present | None = None) -> Picture:
+    """Draw one state machine; `present` is lit."""
+    return state_diagrams(title, {title: transitions}, {title: present or {}})
 
 
 def drawing(picture: Picture) -> ElementTree.Element:

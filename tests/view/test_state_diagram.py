@@ -9,8 +9,8 @@ import pytest
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.view.drawing.picture import Picture
-from mipflow.view.state_diagram import state_diagram, state_diagrams
-from tests.view.svg import of_class, texts
+from mipflow.view.state_diagram import state_diagrams
+from tests.view.svg import of_class, state_diagram, texts
 
 
 class Door(Enum):
