@@ -8,7 +8,6 @@ building them field by field.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from html import escape
 from itertools import count as counting
 from itertools import groupby
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from mipflow.errors import WireError
 from mipflow.sim.trace import LOST, Hop, Trace
 from mipflow.view.drawing.picture import Picture
+from mipflow.view.drawing.style import escape
 from mipflow.view.story.words import Words, cut, long, seconds
 from mipflow.wire import codec, layers
 from mipflow.wire.address import Address

@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mipflow.sim.trace import LOST, Trace
 from mipflow.view.drawing.drawing import Drawing, in_rows, width_of
 from mipflow.view.drawing.picture import Picture
-from mipflow.view.drawing.style import flow_styles
+from mipflow.view.drawing.style import escape, flow_styles
 from mipflow.view.stage.scene import Box
 from mipflow.view.story.focus import Focus
 from mipflow.view.story.moment import SHOWN, Moment, Phase
@@ -110,7 +109,8 @@ def ladder(
     if not legs and not notes:
         html = f"<p>No message was sent, and no row changed, from {seconds(start_ns)} to {seconds(end_ns)}.</p>"
         return Picture(title, sentences, story.rows, drawing=html)
-    brief = Words(names, {flow: cut(name, MOST_LETTERS) for flow, name in story.words.flows.items()})
+    known = {address: cut(name, MOST_LETTERS) for address, name in names.items()}
+    brief = Words(known, {flow: cut(name, MOST_LETTERS) for flow, name in story.words.flows.items()})
     chart = _Chart(graph, brief, _folded(legs, notes), story.phases, scale)
     return Picture(title, sentences, story.rows, drawing=chart.html(title, left_out, notes))
 
@@ -165,7 +165,7 @@ class _Chart:
         self.phases = [each for each in phases if self._inside(each)]
         lanes = in_rows((each.start_ns, each.end_ns) for each in self.phases)  # brackets of one time: side by side
         self.lanes = dict(zip(self.phases, lanes, strict=True))
-        first = LEFT + TIME + max(30.0, width_of(self.nodes[0], bold=True) / 2 if self.nodes else 0)
+        first = LEFT + TIME + max(30.0, width_of(cut(self.nodes[0], MOST_LETTERS), bold=True) / 2 if self.nodes else 0)
         self.x = {node: first + self._gap() * number for number, node in enumerate(self.nodes)}
         self.to_scale = scale == "time"
         self.cuts: list[tuple[float, int]] = []
@@ -268,9 +268,10 @@ class _Chart:
         lines = Drawing()
         for node, x in self.x.items():
             lines.line("life", x, HEAD - 16, x, bottom)
-            width = width_of(node, bold=True) + 20
+            word = cut(node, MOST_LETTERS)
+            width = width_of(word, bold=True) + 20
             lines.rect("card", x - width / 2, 10, width, 26, rx=4)
-            lines.text("middle strong", x, 23, node)
+            lines.text("middle strong", x, 23, word)
         return lines
 
     def _said(self, leg: Trip) -> tuple[str, str, str]:

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from html import escape
 from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.files import AnyPath, written_whole
 from mipflow.sim.trace import LOST, Dropped, Trace
 from mipflow.view.drawing.picture import Picture, html_table
+from mipflow.view.drawing.style import escape
 from mipflow.view.story.spine import spine
 from mipflow.view.story.words import NS_PER_MS, NS_PER_S, count, seconds, where_lost
 from mipflow.wire.address import Address

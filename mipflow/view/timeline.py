@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from itertools import compress, pairwise
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mipflow.sim.trace import Dropped, Trace
 from mipflow.view.drawing.drawing import Drawing, in_rows, width_of
 from mipflow.view.drawing.picture import Picture
-from mipflow.view.drawing.style import MOST_FLOWS, FlowStyle, flow_styles
+from mipflow.view.drawing.style import MOST_FLOWS, FlowStyle, escape, flow_styles
 from mipflow.view.story.runs import Run, delays, flow_sentences, leading, losses, reasons, runs
 from mipflow.view.story.spine import Spine, spine
 from mipflow.view.story.streams import streams
@@ -165,7 +164,7 @@ class _Chart:
         return list(dict.fromkeys(run.interface for run in self.own if run.flow == flow)) or [""]
 
     def _lane_name(self, flow: int, interface: str) -> str:
-        return f"{self.styles[flow].word}: {interface_kind(interface) if interface else 'nothing sent'}"
+        return f"{self.styles[flow].word}: {cut(interface_kind(interface or 'nothing sent'), MOST_LETTERS)}"
 
     def _x(self, t_s: float) -> float:
         start, end = self.span

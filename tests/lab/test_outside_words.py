@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Callable, Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -16,6 +18,7 @@ import mipflow as mf
 from mipflow.flow.policy.rules import Rule, RuleSet
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
+from mipflow.node.applications.recorded import Datagram
 from mipflow.node.router import AccessRouter, join_routers
 from mipflow.sim.link import Link
 from mipflow.view.drawing.page import page
@@ -32,21 +35,25 @@ def word(of: str) -> str:
     return f"<u>{of}</u><b>!</b>&amp;<script>hit('{of}')</script><img src=x onerror=hit('{of}')>$x$%{{meta.title}}"
 
 
+LEFTWARD = "\N{HEBREW LETTER SHIN}\N{HEBREW LETTER LAMED}"
 TOLD = ("application", "host", "link", "interface", "reason", "policy", "error")
 """Events of which every view has a sentence."""
 
 
-class Named(mf.apps.Voice):
-    """Make a call of another name."""
-
-    __slots__ = ()
-    name = word("application")
-
-
 @pytest.fixture(scope="module")
 def hostile() -> World:
+    return named(word)
+
+
+def named(word: Callable[[str], str]) -> World:
     """Run a world with everything that can be named, in which something is lost, refused and decided."""
     fail: list[bool] = []
+
+    class Named(mf.apps.Voice):
+        """Make a call of another name."""
+
+        __slots__ = ()
+        name = word("application")
 
     def policy(flow: Any, networks: Any) -> Any:
         if fail:
@@ -85,11 +92,27 @@ def pictures(hostile: World) -> list[Picture]:
     return [*own, hostile.tables(), hostile.inspect(number)]
 
 
+def test_no_letter_hides_or_turns_others_around() -> None:
+    """A page has none that XML forbids, or that draws the words behind it along; what runs leftwards is isolated."""
+    world = named(lambda of: f"{of}\0\x1b\u202e\x85\ufffe\u2028{LEFTWARD} {LEFTWARD} 7")
+    number = next(hop.number for hop in world.trace if hop.packet.innermost().flow and hop.channel.sender == "MN")
+    told = [world.animate(5, 9), world.ladder(5, 9), world.ladder(7, 7.1, data=True), world.timeline(5, 9)]
+    told += [world.tables(), world.inspect(number), mf.state_machines(world), world.listen(1, 5, 9)]
+    for picture in [*told, mf.compare(world, world, 5, 9)]:
+        for _, text in strings([picture.describe(), *picture.bundles(), picture.figure]):
+            text = re.sub("data-row='[^']*'", "", text)
+            assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\ufffe]", text), picture.title
+            assert re.sub(f"\u2068[{LEFTWARD} ]*\u2069", "", text).find(LEFTWARD[0]) < 0, picture.title
+        for image in (picture.figure or {}).get("layout", {}).get("images", ()):
+            ElementTree.fromstring(b64decode(image["source"].partition(",")[2]))
+
+
 @pytest.fixture(scope="module")
 def alone() -> Picture:
     """Run one flow, of which not every packet is drawn: the picture says so with its name."""
     world = mf.figure2()
-    world.mn.open(world.cn1, Named())
+    script = [Datagram(20_000_000 * number, True, 9) for number in range(400)]
+    world.mn.open(world.cn1, mf.apps.Recorded("UDP", script, name=word("application")))
     return world.run(6).animate(3, 6, slow=[(3, 6)])
 
 
@@ -201,5 +224,14 @@ def test_a_browser_shows_the_words_and_runs_none(hostile: World, browser_page: A
     browser_page.locator(".mipflow-driven").first.wait_for()
     drawn = browser_page.evaluate("[...document.querySelectorAll('svg text')].map((each) => each.textContent)")
     for kind in ("host", "application"):
-        assert any(word(kind)[:24] in each for each in drawn), kind  # a drawing has room for so much of a name
+        assert any(word(kind)[:17] in each for each in drawn), kind  # a drawing has room for so much of a name
     assert browser_page.evaluate("[hits.length, document.querySelectorAll('img').length]") == [0, 0]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_name_of_200_letters_without_a_gap_widens_no_page(browser_page: Any, tmp_path: Path, width: int) -> None:
+    named(lambda of: of[0].upper() + "W" * 200).save(tmp_path / "page.html")
+    browser_page.set_viewport_size({"width": width, "height": 720})
+    browser_page.goto((tmp_path / "page.html").as_uri())
+    browser_page.locator(".mipflow-driven").first.wait_for()
+    assert browser_page.evaluate("document.documentElement.scrollWidth") == width

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from html import escape
 from time import perf_counter
 from typing import Any, NamedTuple, get_args
 
@@ -26,6 +25,7 @@ from mipflow.mip6.mobile_node import DATA_MODES
 from mipflow.sim.clock import NS_PER_MS, seconds
 from mipflow.sim.link import PROBABILITY
 from mipflow.view.drawing.picture import Picture
+from mipflow.view.drawing.style import escape
 from mipflow.view.story.words import network
 
 PIECE_S = 0.05

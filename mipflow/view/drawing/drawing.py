@@ -10,12 +10,11 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable
 from functools import cache
-from html import escape
 from importlib.resources import files
 from typing import Any
 from unicodedata import east_asian_width
 
-from mipflow.view.drawing.style import CLEAR, CONFIG, Dict, bare_axis, base_layout, scatter
+from mipflow.view.drawing.style import CLEAR, CONFIG, Dict, bare_axis, base_layout, escape, scatter
 
 _NARROW, _WIDE = set("iljtfrI.,:;'|!()[] /"), set("mwMW@%…→←—")
 SIZE = 14
@@ -25,8 +24,8 @@ SIZE = 14
 def width_of(text: str, bold: bool = False) -> float:
     """Estimate how many pixels a text is wide, rather too many than too few: in DejaVu Sans, a wide font."""
     shares = (
-        1.1 if each in "✓✕▸" or east_asian_width(each) in "WF" else 0.38 if each in _NARROW else 0.96 if each in _WIDE
-        else 0.72 if each.isupper() else 0.62 for each in text
+        0 if each in "\u2068\u2069" else 1.1 if each in "✓✕▸" or east_asian_width(each) in "WF"
+        else 0.38 if each in _NARROW else 0.96 if each in _WIDE else 0.72 if each.isupper() else 0.62 for each in text
     )  # fmt: skip
     return sum(shares) * SIZE * (1.16 if bold else 1)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 from mipflow.files import AnyPath, written_whole
 from mipflow.view.drawing.picture import Picture, script
+from mipflow.view.drawing.style import escape
 
 ALONE = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src \'unsafe-inline\'; '
@@ -19,7 +19,7 @@ _STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #111111; --line: #767676; --head: #f1f3f5 }
 @media (prefers-color-scheme: dark) { :root { --page: #111111; --ink: #f1f3f5; --head: #2b2f33 } }
 body { background: var(--page); color: var(--ink); font: 16px/1.45 system-ui, Arial, sans-serif; margin: 0 auto;
-  max-width: 1240px; padding: 4px 16px 40px }
+  max-width: 1240px; overflow-wrap: break-word; padding: 4px 16px 40px }
 h1 { font-size: 22px; margin: 6px 0 } h2 { font-size: 18px; margin: 14px 0 4px }
 table { border-collapse: collapse; margin: 8px 0; font-size: 14px } th { background: var(--head) }
 caption { text-align: left; font-weight: bold; padding: 4px 0 }

@@ -11,13 +11,13 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from functools import cache
-from html import escape
+from html import escape as quoted
 from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
 
 from mipflow.view.drawing.drawing import as_figure
-from mipflow.view.drawing.style import Dict
+from mipflow.view.drawing.style import Dict, escape, legible
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 MOST_ROWS = 300
@@ -50,7 +50,8 @@ class Picture:
 
     def describe(self) -> str:
         """Return the picture in sentences, one a line."""
-        return "\n".join(filter(None, [self.title + ".", *self._make_sentences(), self.note]))
+        lines = filter(None, [self.title + ".", *self._make_sentences(), self.note])
+        return "\n".join(legible(" ".join(line.splitlines())) for line in lines)
 
     def rows(self) -> list[dict[str, object]]:
         """Return the picture as plain values: numbers, text, None."""
@@ -103,7 +104,7 @@ def _way(found: re.Match[str]) -> str:
 
 def figure_bundle(figure: Dict, title: str) -> dict[str, Any]:
     """Return a figure as an output: for plotly, and as HTML for where there is none."""
-    return {PLOTLY_MIME: figure, "text/html": place_of(figure), "text/plain": title}
+    return {PLOTLY_MIME: figure, "text/html": place_of(figure), "text/plain": legible(title)}
 
 
 def place_of(figure: Dict) -> str:
@@ -142,7 +143,7 @@ def html_table(
     for row, name_of in zip_longest(rows[:most], names_of[:most]):
         first, *others = (escape(cell(row.get(name))) for name in names)
         cells = "".join(f"<td>{each}</td>" for each in (opens(first) if name_of else first, *others))
-        body += f"<tr data-row='{escape(name_of)}'>{cells}</tr>" if name_of else f"<tr>{cells}</tr>"
+        body += f"<tr data-row='{quoted(name_of)}'>{cells}</tr>" if name_of else f"<tr>{cells}</tr>"
     left = len(rows) - most
     more = f"<p>{left} more rows are not shown; rows() of this picture has them all.</p>" if left > 0 else ""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""

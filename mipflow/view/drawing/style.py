@@ -6,6 +6,8 @@ marks have an outline, and each flow has a colour, a shape, a dash and a letter.
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -73,6 +75,24 @@ def scatter(mode: str, x: list[Any], y: list[Any], **more: Any) -> Dict:
     return {"type": "scatter", "mode": mode, "x": x, "y": y, "hoverinfo": "skip", **more}
 
 
+_HIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2067\ufeff\ufffe\uffff]")
+"""Letters that no SVG may hold, take no room or turn the direction of others."""
+_LEFT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_LEFTWARD = re.compile(f"[{_LEFT}]([{_LEFT} 0-9'-]*[{_LEFT}])?")
+
+
+def legible(text: str) -> str:
+    """Return a text of the world for a reader, without hidden letters. A word that runs leftwards keeps to itself, by
+    an isolate of Unicode's UAX #9, so that it does not draw the numbers beside it along.
+    """
+    return _LEFTWARD.sub("\u2068\\g<0>\u2069", _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def escape(text: str) -> str:
+    """Return a text of the world as HTML, to be shown letter by letter."""
+    return html.escape(legible(text))
+
+
 _ACTS = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>$%"})
 
 
@@ -80,7 +100,7 @@ def literal(text: object) -> str:
     """Return a text of the world for a label, to be shown letter by letter: for plotly it could hold tags, entities, a
     formula ("$") or a template ("%{"). Names, words, reasons and whatever else was not written here go through this.
     """
-    return str(text).translate(_ACTS)
+    return legible(str(text)).translate(_ACTS)
 
 
 def label(x: float, y: float, text: str, size: int = 12, **more: Any) -> Dict:
@@ -100,7 +120,7 @@ def base_layout(title: str, height: int, **more: Any) -> Dict:
     """Return the layout that every figure has: a transparent page, own fonts, no legend of plotly's."""
     return {
         "height": height, "autosize": True, "showlegend": False, "hovermode": "closest", "paper_bgcolor": CLEAR,
-        "plot_bgcolor": CLEAR, "font": font(12), "meta": {"title": title},
+        "plot_bgcolor": CLEAR, "font": font(12), "meta": {"title": legible(title)},
         "hoverlabel": {"bgcolor": CARD, "bordercolor": EDGE, "font": font(12)}, **more,
     }  # fmt: skip
 

@@ -7,13 +7,13 @@ which time on. Binding caches stand on the stage, beside their nodes, where that
 from __future__ import annotations
 
 import re
-from html import escape
+from html import escape as quoted
 from itertools import pairwise
 from typing import NamedTuple
 
 from mipflow.sim.trace import Change, Row, TableChanged
 from mipflow.view.drawing.picture import opens
-from mipflow.view.drawing.style import FlowStyle, line_colour
+from mipflow.view.drawing.style import FlowStyle, escape, line_colour
 from mipflow.view.stage.scene import PLATE_WIDTH, TOP, Way
 from mipflow.view.stage.stage import Stage, changes
 from mipflow.view.story.focus import TABLE
@@ -287,7 +287,7 @@ class Board:
         more = len(self._state[node]) - len(shown)
         noted = self._noted(node, len(shown) + (more > 0), shown)
         for key, row in shown:
-            where = f"data-row='{escape(f'{node}|{key}')}'"
+            where = f"data-row='{quoted(f'{node}|{key}')}'"
             if node == self.stage.mobile:
                 lines.append(f"<tr {where}>{self._mapping(row)}</tr>")
                 continue

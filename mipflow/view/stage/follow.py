@@ -6,11 +6,11 @@ Takes a stage; gives cards for player.js.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from itertools import islice
 from typing import Any
 
 from mipflow.sim.trace import TableChanged
+from mipflow.view.drawing.style import escape
 from mipflow.view.inspect import Card, carried
 from mipflow.view.stage.stage import NS_PER_US, Stage, changes
 from mipflow.view.story.words import seconds

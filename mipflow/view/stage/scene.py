@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mipflow.sim.trace import ChannelName
 from mipflow.view.drawing.style import CARD, EDGE, INK, QUIET_CARD, Dict, label, literal, scatter
-from mipflow.view.story.words import interface_kind
+from mipflow.view.story.words import cut, interface_kind
 
 if TYPE_CHECKING:
     import networkx
@@ -28,8 +28,10 @@ UNIT_PX = 110
 """Least height of a unit of the graph's coordinates, in pixels."""
 PLATE_WIDTH, PLATE_ROW = 220, 22
 """Size of a plate and of a row in it, in pixels."""
-MOST_LINES = 4
-"""Lines of a plate: those of two correspondents stand above each other beside their nodes."""
+MOST_LINES, MOST_LETTERS = 4, 18
+"""Lines of a plate, of which those of two correspondents stand above each other beside their nodes; letters of a name
+on a card.
+"""
 SIDES = {
     "right": (1, 0, 0), "left": (-1, 0, 0), "right, downwards": (1, 0, 1), "right, upwards": (1, 0, -1),
     "left, downwards": (-1, 0, 1), "left, upwards": (-1, 0, -1), "below": (0, 1, 0), "above": (0, -1, 0),
@@ -99,12 +101,12 @@ class Scene:
         self.roles = {name: str(data.get("role", "")) for name, data in graph.nodes(data=True)}
         self._forwards = {name for name, does in graph.nodes(data="forwards") if does}
         self.path, self.legs = cache(self._path), cache(self._legs)  # a film asks for few, and often
-        self.words = {name: name for name in self.places}
-        """Node -> what its card says."""
+        self._lines = {name: [cut(name, MOST_LETTERS)] for name in self.places}
         for interface, neighbor in self.interfaces.items():
             if self.roles.get(neighbor) == "access router":
-                self.words[neighbor] = f"{interface_kind(interface)} router"
-        self._lines = {name: [word] if word == name else word.split(" ") for name, word in self.words.items()}
+                self._lines[neighbor] = [cut(interface_kind(interface), MOST_LETTERS), "router"]
+        self.words = {name: " ".join(lines) for name, lines in self._lines.items()}
+        """Node -> what its card says."""
         self.halves = {name: (max(map(len, of)) * 4.7 + 9, 6.0 + 9 * len(of)) for name, of in self._lines.items()}
         """Node -> half the size of its card, in pixels."""
         xs, ys = zip(*self.places.values(), strict=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from html import escape
 from itertools import count as counting
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from mipflow.sim.trace import Trace
 from mipflow.view.drawing import style as look
 from mipflow.view.drawing.drawing import in_rows
 from mipflow.view.drawing.picture import Picture, figure_bundle, packed, script
-from mipflow.view.drawing.style import Dict
+from mipflow.view.drawing.style import Dict, escape
 from mipflow.view.stage.board import Board
 from mipflow.view.stage.film import Film, Span, around
 from mipflow.view.stage.follow import cards
@@ -109,7 +108,7 @@ class Show(Picture):
                 letter = f"<b>{'ABCDEFGH'[number]}</b>"
                 corner: Dict = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "top"}
                 figure["layout"]["annotations"].append(look.label(0, 1, letter, 18, **corner))
-            figure["layout"]["meta"] = {"title": title, "show": self.id, "stage": number, "height": height}
+            figure["layout"]["meta"] = {**figure["layout"]["meta"], "show": self.id, "stage": number, "height": height}
         super().__init__(title, self._sentences, self._rows, figure=self.figures[0])
 
     # --- words -------------------------------------------------------------------------------------------------------

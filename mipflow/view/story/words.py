@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from unicodedata import bidirectional, category
 
 from mipflow.errors import ProtocolMisuse, WireError
 from mipflow.sim.trace import Change, Row
@@ -127,12 +126,8 @@ def _dhcpv6(octets: bytes) -> str:
 
 
 def tidy(name: str) -> str:
-    """Make a given name fit for a sentence: one short line, and letters that run leftwards keep to themselves.
-    """
-    line = " ".join("".join(" " if category(each)[0] == "C" and each != "\u200d" else each for each in name).split())
-    line = cut(line, MOST_LETTERS)
-    is_leftward = any(bidirectional(each) in ("R", "AL", "AN") for each in line)
-    return f"\u2068{line}\u2069" if is_leftward else line or "unnamed"
+    """Make a given name fit for a sentence: one short line."""
+    return cut(" ".join(name.split()), MOST_LETTERS) or "unnamed"
 
 
 def cut(text: str, most: int) -> str:
