@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
 from struct import Struct, error
-from typing import Any, Literal
+from typing import Literal
 
 from mipflow.errors import WireError
 from mipflow.wire.captures.frames import Frame
@@ -42,8 +42,9 @@ _MANY_FRAGMENTED = 4096
 _FURTHER = "further fragment, counted with the first"
 _REPEATED = "fragment of a datagram that was whole already"
 _WITHOUT_FIRST = "fragment without the first of its packet"
-_VERSION_4, _VERSION_6 = Struct(">B3x2sHxB2x4s4s"), Struct(">6xBx16s16s")
-_FRAGMENT, _TCP_HEADER, _UDP_HEADER, _ECHO_HEADER = map(Struct, (">2xH4s", ">HHIIBB6x", ">HHH2x", ">B3xHH"))
+_VERSION_4, _VERSION_6 = Struct(">B3x2sHxB2x8s"), Struct(">6xBx32s")
+_FRAGMENT, _TCP_HEADER, _UDP_HEADER, _ECHO_HEADER = map(Struct, (">2xH4s", ">4xIIBB6x", ">4xH2x", ">B3x2sH"))
+_PORTS = Struct(">HH")
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +61,8 @@ class Way:
     destination: str
     destination_port: int
     left_out: str = ""
+    is_common: bool = True
+    """Whether its packets are somebody's and can hold no tunnel."""
     ends: tuple[End, End] = field(init=False)
     """Address and port of the source, and of the destination."""
     key: object = field(init=False)
@@ -104,13 +107,19 @@ class HeaderReader:
         self.tunnels: Counter[str] = Counter()
         self.ways: list[Way] = []
         """The ways of all packets heard, by number."""
-        self._ways: dict[object, Way] = {}
+        self._ways: dict[int, dict[bytes, Way]] = {protocol: {} for protocol in _PROTOCOLS}
+        """Protocol -> addresses and ports, as octets -> the way."""
         self._fragmented: dict[object, _Datagram] = {}
         self._most_fragmented = _MANY_FRAGMENTED
 
     def read(self, frame: Frame) -> Heard | str:
         """Read the headers of a frame: the packet heard, or why the frame is left out."""
+        data = frame.data
         try:
+            if data[0] >> 4 == 6 and data[6] in (_TCP, _UDP):  # most packets are so: spare them the way below
+                heard = self._upper(frame, data[6], data[8:40], 40)
+                if isinstance(heard, str) or heard.way.is_common:
+                    return heard
             return self._read(frame)
         except (error, IndexError, WireError):
             return "cut off in its headers"
@@ -121,15 +130,17 @@ class HeaderReader:
 
     def _read(self, frame: Frame, depth: int = 0) -> Heard | str:
         data = frame.data
-        source, destination, protocol, start, body, offset, more, key = _past_headers(data)
+        ends, protocol, start, body, offset, more, key = _past_headers(data)
         is_fragment, may_carry = offset or more, protocol in TUNNELS
         if is_fragment and protocol == _TCP:
             return "fragment of a TCP segment"
-        heard = None if offset or may_carry else self._upper(frame, source, destination, protocol, start)
+        heard = None if offset or may_carry else self._upper(frame, protocol, ends, start)
         if isinstance(heard, str):
             return heard
-        if protocol == _UDP and heard is not None:
-            may_carry = heard.way.source_port in OVER_UDP or heard.way.destination_port in OVER_UDP
+        if heard is not None:
+            if heard.way.is_common and not is_fragment:
+                return heard
+            may_carry = protocol == _UDP and not heard.way.is_common
         if may_carry and not offset:
             carried = inside(frame._replace(original_length=_ALL) if more else frame, protocol, start)
             if carried is not None:
@@ -137,7 +148,7 @@ class HeaderReader:
                     self._fragmented[key] = _Datagram(frame.time_ns, 0, is_given=True)
                 cut_off = frame.original_length - len(data)
                 return carried if isinstance(carried, str) else self._carried(*carried, depth + 1, cut_off)
-        if left_out := _left_out(source, destination) if heard is None else heard.way.left_out:
+        if left_out := _left_out(ends) if heard is None else heard.way.left_out:
             return left_out
         if heard is not None and not is_fragment:
             return heard
@@ -145,41 +156,46 @@ class HeaderReader:
         datagram = self._datagram(key, frame.time_ns, content)
         if heard is not None and datagram.heard is None:
             datagram.heard, datagram.content, datagram.ahead = heard, content, start - body + 8
-            if protocol == _UDP and (claimed := _UDP_HEADER.unpack_from(data, start)[2]) >= 8:
+            if protocol == _UDP and (claimed := _UDP_HEADER.unpack_from(data, start)[0]) >= 8:
                 datagram.said = claimed - 8
         datagram.add(offset, offset + frame.original_length - body, is_last=not more)
         return self._fate(datagram)
 
-    def _upper(self, frame: Frame, source: bytes, destination: bytes, protocol: int, start: int) -> Heard | str:
-        """Read TCP, UDP or echo, which begins at octet `start`."""
+    def _upper(self, frame: Frame, protocol: int, ends: bytes, start: int) -> Heard | str:
+        """Read TCP, UDP or echo, which begins at octet `start`; `ends` are both addresses."""
         data, length = frame.data, frame.original_length - start
         if protocol == _TCP:
-            near, far, sequence, acknowledgement, words, flags = _TCP_HEADER.unpack_from(data, start)
+            sequence, acknowledgement, words, flags = _TCP_HEADER.unpack_from(data, start)
             size = (words >> 4) * 4
             if not 20 <= size <= length:
                 return f"TCP header of {size} octets"
-            kept, way = data[start + size : start + length], self._way(protocol, source, near, destination, far)
-            return Heard(frame.time_ns, way, length - size, flags, sequence, acknowledgement, data=kept)
+            way = self._way(_TCP, ends + data[start : start + 4])
+            kept = data[start + size : start + length]
+            return Heard(frame.time_ns, way, length - size, flags, sequence, acknowledgement, 0, 0, kept)
         if protocol == _UDP:
-            near, far, claimed = _UDP_HEADER.unpack_from(data, start)
+            (claimed,) = _UDP_HEADER.unpack_from(data, start)
             octets = claimed if 8 <= claimed <= length else length  # what follows was padding
-            return Heard(frame.time_ns, self._way(protocol, source, near, destination, far), octets - 8)
+            return Heard(frame.time_ns, self._way(_UDP, ends + data[start : start + 4]), octets - 8)
         if protocol in _ECHO:
             kind, identifier, sequence = _ECHO_HEADER.unpack_from(data, start)
             if kind not in _ECHO[protocol]:
                 return "ICMP that is no echo" if protocol == 1 else "ICMPv6 that is no echo"
-            flags, way = SYN * (kind == _ECHO[protocol][0]), self._way(58, source, identifier, destination, identifier)
+            flags, way = SYN * (kind == _ECHO[protocol][0]), self._way(58, ends + identifier + identifier)
             return Heard(frame.time_ns, way, length - 8, flags, sequence)
         return _NAMES.get(protocol, f"IP protocol {protocol}")
 
-    def _way(self, protocol: int, *ends: Any) -> Way:
-        """Return the way from one end to another: addresses, as octets, each in front of its port."""
-        way = self._ways.get((protocol, ends))
+    def _way(self, protocol: int, ends: bytes) -> Way:
+        """Return the way between two addresses, behind which both ports stand."""
+        known = self._ways[protocol]
+        way = known.get(ends)
         if way is None:
-            source, near, destination, far = ends
-            names, left_out = (_text(source), near, _text(destination), far), _left_out(source, destination)
-            way = self._ways[protocol, ends] = Way(len(self.ways), _PROTOCOLS[protocol], *names, left_out)
+            hosts, ports = ends[:-4], _PORTS.unpack(ends[-4:])
+            source, destination = _text(hosts[: len(hosts) // 2]), _text(hosts[len(hosts) // 2 :])
+            names = source, ports[0], destination, ports[1]
+            way = Way(len(self.ways), _PROTOCOLS[protocol], *names, _left_out(hosts))
+            way.is_common = not way.left_out and (protocol != _UDP or OVER_UDP.keys().isdisjoint(ports))
             self.ways.append(way)
+            known[ends] = way
         return way
 
     def _carried(self, tunnel: str, frame: Frame, depth: int, cut_off: int) -> Heard | str:
@@ -262,19 +278,19 @@ class _Datagram:
         self.heard.octets = there if self.said is None else min(self.said, there) if self.is_whole else self.said
 
 
-def _past_headers(data: bytes) -> tuple[bytes, bytes, int, int, int, int, int, object]:
+def _past_headers(data: bytes) -> tuple[bytes, int, int, int, int, int, object]:
     """Step over an IP header and its extension headers, up to those of another fragment.
 
-    Gives source, destination, the number and first octet of what follows, the first octet that belongs to a fragment,
+    Gives both addresses, the number and first octet of what follows, the first octet that belongs to a fragment,
     its offset, whether more come (0: no), and a key that the fragments of one datagram share.
     """
     number, offset, more = b"", 0, 0
     if data[0] >> 4 == 4:
-        first, number, fragment, protocol, source, destination = _VERSION_4.unpack_from(data)
+        first, number, fragment, protocol, ends = _VERSION_4.unpack_from(data)
         body = start = max(first & 15, 5) * 4
         offset, more, of_what, extensions = (fragment & 0x1FFF) * 8, fragment & 0x2000, protocol, _EXTENSIONS_4
     else:
-        protocol, source, destination = _VERSION_6.unpack_from(data)
+        protocol, ends = _VERSION_6.unpack_from(data)
         body, start, of_what, extensions = 40, 40, 0, _EXTENSIONS_6
     may_walk = protocol in extensions and not offset  # most packets have no such header: spare them the walk
     for header in walk(data, protocol, start, extensions, extensions) if may_walk else ():
@@ -285,12 +301,12 @@ def _past_headers(data: bytes) -> tuple[bytes, bytes, int, int, int, int, int, o
             if offset:
                 break
     # The protocol tells IPv4 datagrams apart too (RFC 791 section 3.2), not those of IPv6 (RFC 8200 section 4.5).
-    return source, destination, protocol, start, body, offset, more, (source, destination, number, of_what)
+    return ends, protocol, start, body, offset, more, (ends, number, of_what)
 
 
-def _left_out(source: bytes, destination: bytes) -> str:
+def _left_out(ends: bytes) -> str:
     """Return why nobody's packets are between two addresses; nothing where they are between two hosts."""
-    to, from_ = _nobody(destination), _nobody(source)
+    to, from_ = _nobody(ends[len(ends) // 2 :]), _nobody(ends[: len(ends) // 2])
     return f"to {to}" if to else f"from {from_}" if from_ else ""
 
 

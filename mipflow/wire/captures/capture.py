@@ -45,6 +45,9 @@ class Capture(Iterator[Frame], AbstractContextManager["Capture"]):
     def __next__(self) -> Frame:
         return next(self._frames)
 
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames  # spares a call for each frame
+
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -64,10 +67,10 @@ class Capture(Iterator[Frame], AbstractContextManager["Capture"]):
                         break
                     count += 1
                     frame = network_layer(record)
-                    if isinstance(frame, Frame):
-                        yield frame if record[4:] == PLAIN else Frame(*frame[:3], *record[4:])
-                    else:
+                    if isinstance(frame, str):
                         self.skipped[frame] += 1
+                    else:
+                        yield frame if record[4:] == PLAIN else Frame(*frame[:3], *record[4:])
             except Damage as damage:
                 self.cut_off = f"{self.path} is cut off or damaged behind record {count}: {damage}"
 
