@@ -97,9 +97,8 @@ class Silences:
         self.offsets: list[tuple[int, int]] = []
         """Pairs: from this time on, by how much the own clock of the packets is ahead."""
 
-    def cut(self, place: Placed) -> int:
-        """Return the time of the next packet that is left."""
-        time_ns, shift_ns = place
+    def cut(self, time_ns: int, shift_ns: int) -> int:
+        """Return the time of the next packet that is left, for the place that it has."""
         if self._before_ns is None:
             self._before_ns = time_ns
             self._gone_ns = self.ahead_ns = time_ns if time_ns > self._longest_ns else 0
@@ -116,4 +115,7 @@ class Silences:
 
     def left(self, time_ns: int) -> int:
         """Return what `cut` has made of the time of a packet."""
-        return time_ns - self._gone[bisect_right(self._gone, time_ns, key=itemgetter(0)) - 1][1]
+        from_ns, gone_ns = self._gone[-1]
+        if time_ns < from_ns:
+            gone_ns = self._gone[bisect_right(self._gone, time_ns, key=itemgetter(0)) - 1][1]
+        return time_ns - gone_ns

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mipflow.arguments import PATH, WORD, check, function, number, optional, whole
 from mipflow.errors import DatasetError, ProtocolMisuse
-from mipflow.lab.replay.capture_clock import OneClock, Placed, Silences
+from mipflow.lab.replay.capture_clock import OneClock, Silences
 from mipflow.lab.replay.connections import Connection, connection_of, opener
 from mipflow.lab.replay.headers import ACK, FIN, REASSEMBLY_NS, RST, SYN, End, HeaderReader, Heard, Way
 from mipflow.lab.replay.streams import Lack, Streams
@@ -357,7 +357,7 @@ def _cut_silences(
     silences = Silences(seconds(silence_s))
     for captured_ns, which, _, shift_ns, _ in times:
         if replayed[which]:
-            connection, time_ns = connections[which], silences.cut(Placed(captured_ns, shift_ns))
+            connection, time_ns = connections[which], silences.cut(captured_ns, shift_ns)
             recording.duration_ns = connection.last_ns = time_ns
             if connection.first_ns is None:
                 connection.first_ns = time_ns

@@ -121,6 +121,8 @@ class Text:
 
     def __init__(self) -> None:
         self._file = temporary_file()
+        self._at = 0
+        """The position in the file: to look for the place where it is already would empty its buffer."""
         self._starts: list[int] = []
         self._ends: list[int] = []
         """The spans that have come, in order; none touches the next."""
@@ -134,8 +136,9 @@ class Text:
             for there, its_end in [*spans, (end, end)]:
                 if at < there:
                     with room():
-                        self._file.seek(at)
-                        self._file.write(octets[at - start : there - start])
+                        if at != self._at:
+                            self._file.seek(at)
+                        self._at = at + self._file.write(octets[at - start : there - start])
                 at = max(at, its_end)
             self._starts[first:behind] = [min(start, spans[0][0]) if spans else start]
             self._ends[first:behind] = [max(end, spans[-1][1]) if spans else end]

@@ -218,23 +218,26 @@ def _payload(octets: int) -> bytes:
 
 class _Datagrams(RecordedRunning):
     def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
-        self._zero_ns = zero_ns
+        self._zero_ns, self._clock = zero_ns, self.ends.clock
         self._send = self._udp(near) if self.recorded.protocol == "UDP" else self._echo(near)
         self._steps = iter(self.script.sides[0].rows)
         self._wait()
 
     def _wait(self) -> None:
         """Wait until the next datagram is due."""
-        self._step = next(self._steps, None)
-        self.is_complete = self._step is None
-        if self._step is not None:
-            self.at(max(self._zero_ns + self._step[0], self.ends.clock.now), self._follow)
+        step = self._step = next(self._steps, None)
+        if step is None:
+            self.is_complete = True
+            return
+        self.due_ns = max(self._zero_ns + step[0], self._clock.now)
+        self._clock.at(self.due_ns, self._follow)
 
-    def _follow(self) -> None:
-        assert self._step is not None
-        _, upward, octets, sequence, _ = self._step
-        self._send(upward, _payload(octets), sequence)
-        self._wait()
+    def _follow(self, _: object) -> None:
+        step = self._step
+        if step is not None and not self.is_stopped:
+            _, upward, octets, sequence, _ = step
+            self._send(upward, _payload(octets), sequence)
+            self._wait()
 
     def _udp(self, near: tuple[Address, int]) -> Callable[[bool, bytes, int], None]:
         ends = self.ends

@@ -50,6 +50,7 @@ class Spool:
     def __init__(self) -> None:
         self._file = temporary_file()
         self._end = 0
+        self._is_at_end = True
         finalize(self, self._file.close)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
@@ -60,13 +61,16 @@ class Spool:
         """Keep a block; return its place."""
         place, octets = self._end, marshal.dumps(rows)
         with room():
-            self._file.seek(place)
+            if not self._is_at_end:  # else a look for the place would empty the file's buffer
+                self._file.seek(place)
             self._file.write(len(octets).to_bytes(8, "big") + octets)
         self._end += 8 + len(octets)
+        self._is_at_end = True
         return place
 
     def read(self, place: int) -> list[Row]:
         """Return the block at a place."""
+        self._is_at_end = False
         with room():
             self._file.seek(place)  # which writes what waited for that
         rows: list[Row] = marshal.loads(self._file.read(int.from_bytes(self._file.read(8), "big")))

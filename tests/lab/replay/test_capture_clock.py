@@ -29,7 +29,7 @@ def one_clock(stamps: list[Stamp]) -> tuple[list[Placed], list[SetBack]]:
 def cut_silences(placed: list[Placed], longest_ns: int) -> tuple[list[int], Silences]:
     """Cut all; return the times that are left, and what was cut."""
     silences = Silences(longest_ns)
-    return [silences.cut(each) for each in placed], silences
+    return [silences.cut(*each) for each in placed], silences
 
 
 def times(stamps: list[Stamp]) -> list[float]:
