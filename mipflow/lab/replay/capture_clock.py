@@ -47,6 +47,8 @@ class OneClock:
         """Section -> the place of its first packet with a stamp, None where none has one, in the order of the file."""
         self._knows_heads = heads is not None
         self.is_unsure = False
+        self.zero_ns: int | None = None
+        """The earliest place of a packet with a stamp so far."""
         self.steps: list[SetBack] = []
         self._latest: dict[tuple[int, int], Placed] = {}
         self._before: dict[int, Placed] = {}
@@ -67,6 +69,7 @@ class OneClock:
         if self.heads.get(section) is None:
             self.heads[section] = here
         self._before[section] = self._last = here
+        self.zero_ns = here.time_ns if self.zero_ns is None else min(here.time_ns, self.zero_ns)
         return here
 
     def _among_others(self, section: int) -> Placed:
@@ -86,32 +89,30 @@ class Silences:
 
     def __init__(self, longest_ns: int) -> None:
         self._longest_ns = longest_ns
-        self._before_ns: int | None = None
-        self._gone_ns = 0
+        self._before_ns = 0
         self.cuts: list[tuple[int, int]] = []
         """Pairs: the time at which something was cut, and how much."""
         self.ahead_ns = 0
         """The time that was cut before the first packet."""
         self._gone: list[tuple[int, int]] = []
-        """Pairs: from this time on, what was cut up to there."""
+        """Pairs: a packet's time, and what was cut up to there."""
         self.offsets: list[tuple[int, int]] = []
         """Pairs: from this time on, by how much the own clock of the packets is ahead."""
 
     def cut(self, time_ns: int, shift_ns: int) -> int:
         """Return the time of the next packet that is left, for the place that it has."""
-        if self._before_ns is None:
-            self._before_ns = time_ns
-            self._gone_ns = self.ahead_ns = time_ns if time_ns > self._longest_ns else 0
-            self._gone.append((time_ns, self._gone_ns))
-        too_long_ns = time_ns - self._before_ns - self._longest_ns
+        if not self._gone:
+            self._before_ns, self.ahead_ns = time_ns, time_ns if time_ns > self._longest_ns else 0
+            self._gone.append((time_ns, self.ahead_ns))
+        gone_ns, too_long_ns = self._gone[-1][1], time_ns - self._before_ns - self._longest_ns
         if too_long_ns > 0:
-            self.cuts.append((self._before_ns - self._gone_ns, too_long_ns))
-            self._gone_ns += too_long_ns
-            self._gone.append((time_ns, self._gone_ns))
+            self.cuts.append((self._before_ns - gone_ns, too_long_ns))
+            gone_ns += too_long_ns
+            self._gone.append((time_ns, gone_ns))
         self._before_ns = time_ns
-        if not self.offsets or self.offsets[-1][1] != self._gone_ns - shift_ns:
-            self.offsets.append((time_ns - self._gone_ns, self._gone_ns - shift_ns))
-        return time_ns - self._gone_ns
+        if not self.offsets or self.offsets[-1][1] != gone_ns - shift_ns:
+            self.offsets.append((time_ns - gone_ns, gone_ns - shift_ns))
+        return time_ns - gone_ns
 
     def left(self, time_ns: int) -> int:
         """Return what `cut` has made of the time of a packet."""

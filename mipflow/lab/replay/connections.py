@@ -147,7 +147,7 @@ class Connection:
 def opener(packet: Heard) -> End:
     """Return the end that opened a connection, of which this is the first SYN or echo request, else the first packet.
     """
-    is_from_server = packet.way.source_port < WELL_KNOWN <= packet.way.destination_port
+    is_from_server = packet.way.ends[0][1] < WELL_KNOWN <= packet.way.ends[1][1]
     is_answer = packet.flags & ACK if packet.flags & SYN else is_from_server
     return packet.way.ends[bool(is_answer)]
 

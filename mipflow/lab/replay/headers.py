@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import lru_cache
 from ipaddress import ip_address
 from struct import Struct, error
 from typing import Literal
@@ -56,20 +55,15 @@ class Way:
 
     number: int
     protocol: Literal["UDP", "TCP", "ICMPv6"]
-    source: str
-    source_port: int
-    destination: str
-    destination_port: int
+    ends: tuple[End, End]
+    """Address and port of the source, and of the destination."""
     left_out: str = ""
     is_common: bool = True
     """Whether its packets are somebody's and can hold no tunnel."""
-    ends: tuple[End, End] = field(init=False)
-    """Address and port of the source, and of the destination."""
     key: object = field(init=False)
     """A key that both ways between two ends have."""
 
     def __post_init__(self) -> None:
-        self.ends = (self.source, self.source_port), (self.destination, self.destination_port)
         self.key = self.protocol, frozenset(self.ends)
 
 
@@ -137,10 +131,8 @@ class HeaderReader:
         heard = None if offset or may_carry else self._upper(frame, protocol, ends, start)
         if isinstance(heard, str):
             return heard
-        if heard is not None:
-            if heard.way.is_common and not is_fragment:
-                return heard
-            may_carry = protocol == _UDP and not heard.way.is_common
+        if protocol == _UDP and heard is not None:
+            may_carry = not heard.way.is_common
         if may_carry and not offset:
             carried = inside(frame._replace(original_length=_ALL) if more else frame, protocol, start)
             if carried is not None:
@@ -189,11 +181,11 @@ class HeaderReader:
         known = self._ways[protocol]
         way = known.get(ends)
         if way is None:
-            hosts, ports = ends[:-4], _PORTS.unpack(ends[-4:])
-            source, destination = _text(hosts[: len(hosts) // 2]), _text(hosts[len(hosts) // 2 :])
-            names = source, ports[0], destination, ports[1]
-            way = Way(len(self.ways), _PROTOCOLS[protocol], *names, _left_out(hosts))
-            way.is_common = not way.left_out and (protocol != _UDP or OVER_UDP.keys().isdisjoint(ports))
+            size, ports, left_out = len(ends) // 2 - 2, _PORTS.unpack(ends[-4:]), _left_out(ends[:-4])
+            near, far = (str(ip_address(host)) for host in (ends[:size], ends[size:-4]))
+            is_common = not (left_out or (protocol == _UDP and OVER_UDP.keys() & ports))
+            both = (near, ports[0]), (far, ports[1])
+            way = Way(len(self.ways), _PROTOCOLS[protocol], both, left_out, is_common)
             self.ways.append(way)
             known[ends] = way
         return way
@@ -310,13 +302,7 @@ def _left_out(ends: bytes) -> str:
     return f"to {to}" if to else f"from {from_}" if from_ else ""
 
 
-@lru_cache(4096)
 def _nobody(address: bytes) -> str:
     """Return words for an address that is not one host's; nothing for one that is."""
     is_group = 224 <= address[0] < 240 or address == _BROADCAST if len(address) == 4 else address[0] == 255
     return "a group (multicast or broadcast)" if is_group else "" if any(address) else "no address"
-
-
-@lru_cache(4096)
-def _text(address: bytes) -> str:
-    return str(ip_address(address))

@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from dataclasses import replace as with_changes
 from functools import partial
 from ipaddress import ip_address
 from itertools import islice
@@ -113,12 +112,17 @@ def read(
     check(whole(1, 10**9, "frames"), packets=packets)
     check(optional(PROGRESS), progress=progress)
     check(SILENCES, silence_s=silence_s)
-    recording, clock = Recording(Path(path).name), OneClock()
-    heard = _read_frames(recording, Path(path), packets, clock, progress)
-    if clock.is_unsure:
-        recording = Recording(Path(path).name)
-        heard = _read_frames(recording, Path(path), packets, OneClock(clock.heads), progress)
-    connections, times, rows = _connections(heard, recording.skipped)
+    heads, take = None, _in_order
+    while True:
+        recording, clock = Recording(Path(path).name), OneClock(heads)
+        reader = HeaderReader(recording.skipped)
+        heard = _read_frames(recording, Path(path), packets, clock, reader, progress)
+        try:
+            connections, times, rows, skipped = _connections(take(reader.ways, heard, clock))
+            break
+        except _Again as again:
+            (heads,), take = again.args, _in_any_order
+    recording.skipped.update(skipped)
     recording.mobile = _mobile_node(connections, mobile)
     replayed = [_is_replayed(recording, connection) for connection in connections]
     silences = _cut_silences(recording, times, connections, replayed, silence_s)
@@ -126,7 +130,7 @@ def read(
     scripts = Spool()
     for which, connection in enumerate(connections):
         if replayed[which]:
-            _add_flow(recording, connection, partial(_own, which, heard.ways, rows, silences), lack, scripts)
+            _add_flow(recording, connection, partial(_own, which, reader.ways, rows, silences), lack, scripts)
     if not recording.flows:
         why = ", ".join(f"{count} {reason}" for reason, count in recording.skipped.most_common(4)) or "no packet"
         advice = "expected TCP, UDP or echo between two hosts, record other traffic"
@@ -147,92 +151,98 @@ def _notes_on_hosts(recording: Recording) -> list[str]:
     return notes
 
 
-class _Packets(Iterable[Heard]):
-    """The packets heard, in the order of time. A host that sends to itself has another name at the end that did not
-    open, as if that were another host.
+class _Again(Exception):
+    """The packets heard have to be read once more: they are not in order, or only the end tells when the first came,
+    by the `heads` that it has then.
     """
 
-    def __init__(self, ways: list[Way]) -> None:
-        self.ways = ways
-        """The ways of all packets, by number."""
-        self._rows = Ordered(Spool())
-        self.zero_ns = 0
-        """The time in the rows from which that of a packet counts."""
-        self._own: dict[object, tuple[tuple[bool, int, int], End]] = {}
-        """Key of a connection of a host with itself -> the end that opened it, behind how sure that is."""
-        self._parted: dict[tuple[int, bool], Way] = {}
-        """Number of a way of such a host, and whether it leads to the other end -> the way with that end's name."""
 
-    def add(self, number: int, packet: Heard) -> None:
-        """Add a packet with its number in the file, in any order."""
+def _in_order(ways: list[Way], heard: Iterable[tuple[int, Heard]], clock: OneClock) -> Iterator[Heard]:
+    """Yield the packets heard as they come, which is the order of time in most captures. Raises _Again once it is not,
+    and for a host that sends to itself. Takes what `_in_any_order` takes.
+    """
+    latest, zero_ns = (-1, 0), None
+    for count, packet in heard:
+        zero_ns = clock.zero_ns or 0 if zero_ns is None else zero_ns
+        latest, before = (packet.time_ns, count), latest
+        if latest < before or packet.way.ends[0][0] == packet.way.ends[1][0]:
+            raise _Again(None)
+        packet.time_ns -= zero_ns
+        yield packet
+    if clock.is_unsure or zero_ns not in (None, clock.zero_ns or 0):
+        raise _Again(clock.heads if clock.is_unsure else None)
+
+
+def _in_any_order(ways: list[Way], heard: Iterable[tuple[int, Heard]], clock: OneClock) -> Iterator[Heard]:
+    """Yield the packets heard, in the order of time. A host that sends to itself has another name at the end that did
+    not open, as if that were another host.
+
+    Takes all packets with their numbers in the file, the `ways` of all by number, and the clock that has placed all by
+    then. Raises _Again where it was unsure.
+    """
+    rows = Ordered(Spool())
+    own: dict[object, tuple[tuple[bool, int, int], End]] = {}
+    """Key of a connection of a host with itself -> the end that opened it, behind how sure that is."""
+    parted: dict[tuple[int, bool], Way] = {}
+    """Number of a way of such a host, and whether it leads to the other end -> the way with that end's name."""
+    for count, packet in heard:
         way = packet.way
-        self._rows.add((packet.time_ns, number, way.number, *_FIELDS(packet)))
-        if way.source == way.destination:
-            found = (not packet.flags & SYN, packet.time_ns, number), opener(packet)
-            self._own[way.key] = min(found, self._own.get(way.key, found))
-
-    def __iter__(self) -> Iterator[Heard]:
-        ways, zero_ns = self.ways, self.zero_ns
-        for time_ns, _, which, *others in self._rows:
-            packet = Heard(time_ns - zero_ns, ways[which], *others)
-            if packet.way.source == packet.way.destination:
-                self._part(packet)
-            yield packet
-
-    def _part(self, packet: Heard) -> None:
-        way = packet.way
-        _, (_, port) = self._own[way.key]
-        if way.source_port == way.destination_port:  # one end: what it acknowledges is its own
-            packet.flags &= ~ACK
-        is_up = bool(packet.flags) if way.protocol == "ICMPv6" else way.source_port == port
-        if (way.number, is_up) not in self._parted:
-            name = "destination" if is_up else "source"
-            changes = {name: way.source + ITSELF, "number": len(self.ways)}
-            self._parted[way.number, is_up] = with_changes(way, **changes)  # type: ignore[arg-type]
-            self.ways.append(self._parted[way.number, is_up])
-        packet.way = self._parted[way.number, is_up]
+        rows.add((packet.time_ns, count, way.number, *_FIELDS(packet)))
+        if way.ends[0][0] == way.ends[1][0]:
+            found = (not packet.flags & SYN, packet.time_ns, count), opener(packet)
+            own[way.key] = min(found, own.get(way.key, found))
+    if clock.is_unsure:
+        raise _Again(clock.heads)
+    for time_ns, _, which, *others in rows:
+        packet = Heard(time_ns - (clock.zero_ns or 0), ways[which], *others)
+        (host, near), (other, far) = packet.way.ends
+        if host == other:
+            if near == far:  # one end: what it acknowledges is its own
+                packet.flags &= ~ACK
+            is_up = bool(packet.flags) if packet.way.protocol == "ICMPv6" else near == own[packet.way.key][1][1]
+            if (which, is_up) not in parted:
+                ends = ((host, near), (host + ITSELF, far)) if is_up else ((host + ITSELF, near), (host, far))
+                parted[which, is_up] = Way(len(ways), packet.way.protocol, ends)
+                ways.append(parted[which, is_up])
+            packet.way = parted[which, is_up]
+        yield packet
 
 
 def _read_frames(
-    recording: Recording, path: Path, most: int, clock: OneClock, progress: Progress | None
-) -> _Packets:
-    """Return all packets heard, with times from that of the first frame on. The order of a connection is that of each
-    interface in the file.
+    recording: Recording, path: Path, most: int, clock: OneClock, reader: HeaderReader, progress: Progress | None
+) -> Iterator[tuple[int, Heard]]:
+    """Yield all packets heard with their numbers in the file, each once nothing is added to it. The order of a
+    connection is that of each interface in the file.
     """
-    reader = HeaderReader(recording.skipped)
-    heard = _Packets(reader.ways)
     latest: dict[object, int] = {}
     growing: list[tuple[int, Heard]] = []
-    zero_ns: int | None = None
     most_growing = number = without = 0
     with capture.read(path) as frames:
         for number, frame in enumerate(islice(frames, most), 1):
-            now_ns, shift_ns = clock.place(frame.section, frame.interface, frame.time_ns if frame.is_stamped else None)
-            if not frame.is_stamped:
-                without += 1
-            elif zero_ns is None or now_ns < zero_ns:
-                zero_ns = now_ns
-            found = reader.read(frame if now_ns == frame.time_ns else frame._replace(time_ns=now_ns))
+            time_ns, _, _, section, is_stamped, interface = frame
+            now_ns, shift_ns = clock.place(section, interface, time_ns if is_stamped else None)
+            without += not is_stamped
+            found = reader.read(frame if now_ns == time_ns else frame._replace(time_ns=now_ns))
             if isinstance(found, str):
                 recording.skipped[found] += 1
             else:
                 found.shift_ns = shift_ns
                 if found.way.protocol == "TCP":
-                    key = frame.section, frame.interface, found.way.key
+                    key = section, interface, found.way.key
                     found.time_ns = latest[key] = max(now_ns, latest.get(key, now_ns))
                 if found.may_grow:
                     growing.append((number, found))
                 else:
-                    heard.add(number, found)
+                    yield number, found
                 if len(growing) > most_growing:
-                    growing = [each for each in growing if _is_growing(*each, heard, now_ns)]
+                    done = [each for each in growing if not _is_growing(each[1], now_ns)]
+                    growing = [each for each in growing if _is_growing(each[1], now_ns)]
                     most_growing = 2 * len(growing)
+                    yield from done
             if progress is not None and number % _REPORT_EVERY == 0:
                 progress(f"reading {path.name}: {number} packets")
-        for each in growing:
-            heard.add(*each)
-        heard.zero_ns = zero_ns or 0
-        recording.notes += _notes_on_time(clock, heard.zero_ns, without)
+        yield from growing
+        recording.notes += _notes_on_time(clock, without)
         if next(frames, None) is not None:
             read_all = "there are more, which --packets takes in"
             recording.notes.append(f"reading stopped after {number} packets; {read_all}")
@@ -240,14 +250,13 @@ def _read_frames(
         recording.notes += reader.notes()
         if frames.cut_off is not None:
             recording.notes.append(frames.cut_off)
-    return heard
 
 
-def _notes_on_time(clock: OneClock, zero_ns: int, without: int) -> list[str]:
+def _notes_on_time(clock: OneClock, without: int) -> list[str]:
     """Return sentences about the clock of a capture, in which so many packets are without a time stamp."""
     notes = []
     if steps := clock.steps:
-        what = f"by {steps[0].by_ns / NS_PER_S:.3f} s at {(steps[0].at_ns - zero_ns) / NS_PER_S:.3f} s"
+        what = f"by {steps[0].by_ns / NS_PER_S:.3f} s at {(steps[0].at_ns - (clock.zero_ns or 0)) / NS_PER_S:.3f} s"
         often = f"{len(steps)} times, first " if len(steps) > 1 else ""
         notes.append(f"the capture's clock was set back {often}{what}: time goes on from there")
     if without:
@@ -255,22 +264,20 @@ def _notes_on_time(clock: OneClock, zero_ns: int, without: int) -> list[str]:
     return notes
 
 
-def _is_growing(number: int, packet: Heard, heard: _Packets, now_ns: int) -> bool:
-    """Return whether fragments may add to a packet; one to which none does is added to `heard`."""
-    if packet.may_grow and abs(now_ns - packet.time_ns) <= REASSEMBLY_NS:
-        return True
-    heard.add(number, packet)
-    return False
+def _is_growing(packet: Heard, now_ns: int) -> bool:
+    """Return whether fragments may add to a packet."""
+    return packet.may_grow and abs(now_ns - packet.time_ns) <= REASSEMBLY_NS
 
 
 # --- conversations: the packets between two endpoints; of TCP, those of one connection -------------------------------
 
 
-def _connections(heard: _Packets, skipped: Counter[str]) -> tuple[list[Connection], Ordered, Bins]:
+def _connections(heard: Iterable[Heard]) -> tuple[list[Connection], Ordered, Bins, Counter[str]]:
     """Return all connections, in the order of their first usable packets; rows in the order of time: time, number of
-    the connection, order, by how much the time is later than the stamp, nothing; and for each connection rows of its
-    packets: time, number of the way and the other fields.
+    the connection, order, by how much the time is later than the stamp, nothing; for each connection rows of its
+    packets: time, number of the way and the other fields; and reasons for which packets are left out.
     """
+    skipped: Counter[str] = Counter()
     between: defaultdict[object, list[Connection]] = defaultdict(list)
     numbers: dict[Connection, int] = {}
     times, packets = Ordered(Spool()), Bins(Spool())
@@ -288,7 +295,7 @@ def _connections(heard: _Packets, skipped: Counter[str]) -> tuple[list[Connectio
         which = numbers[connection]
         times.add((packet.time_ns, which, order, packet.shift_ns, b""))
         packets.add(which, (packet.time_ns, packet.way.number, *_FIELDS(packet)))
-    return [*numbers], times, packets
+    return [*numbers], times, packets, skipped
 
 
 def _is_no_beginning(packet: Heard) -> str:
@@ -400,7 +407,7 @@ def _add_flow(
         script = Script(Datagram, spool)
         for packet in packets():
             if protocol == "UDP" or packet.flags:
-                is_up, octets = packet.way.source == near, min(packet.octets, MOST_DATAGRAM)
+                is_up, octets = packet.way.ends[0][0] == near, min(packet.octets, MOST_DATAGRAM)
                 script.add_datagram(packet.time_ns, is_up, octets, packet.sequence)
     script.flush()
     name = f"{order} ping" if protocol == "ICMPv6" else f"{order} {protocol} {far_port}"

@@ -45,11 +45,9 @@ def shown(flows: Sequence[Flow], moves: Sequence[Move]) -> list[Flow]:
 def rest_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:
     """Return one sentence about the flows that are not in the table; nothing where all are."""
     rest = [meter for flow in flows if flow not in table for meter in flow.stats]
-    if not rest:
-        return []
     sums = (sum(getattr(meter, name) for meter in rest) for name in ("sent", "received", "lost"))
     counts = ", ".join(f"{name} {total}" for name, total in zip(("sent", "received", "lost"), sums, strict=True))
-    return [f"{len(rest) // 2} further flows are not shown; together {counts}."]
+    return [f"{len(rest) // 2} further flows are not shown; together {counts}."] * bool(rest)
 
 
 def loss_lines(flows: Sequence[Flow], table: Sequence[Flow]) -> list[str]:

@@ -97,7 +97,7 @@ class Streams:
 
     def _halves(self, packet: Heard) -> tuple[_Half, _Half]:
         """Return the direction of a segment, and the other one."""
-        return (self._up, self._down) if packet.way.source == self._near else (self._down, self._up)
+        return (self._up, self._down) if packet.way.ends[0][0] == self._near else (self._down, self._up)
 
     @property
     def opened_ns(self) -> int:

@@ -226,16 +226,14 @@ class _Datagrams(RecordedRunning):
     def _wait(self) -> None:
         """Wait until the next datagram is due."""
         step = self._step = next(self._steps, None)
-        if step is None:
-            self.is_complete = True
-            return
-        self.due_ns = max(self._zero_ns + step[0], self._clock.now)
-        self._clock.at(self.due_ns, self._follow)
+        self.is_complete = step is None
+        if step is not None:
+            self.due_ns = max(self._zero_ns + step[0], self._clock.now)
+            self._clock.at(self.due_ns, self._follow)
 
     def _follow(self, _: object) -> None:
-        step = self._step
-        if step is not None and not self.is_stopped:
-            _, upward, octets, sequence, _ = step
+        if self._step is not None and not self.is_stopped:
+            _, upward, octets, sequence, _ = self._step
             self._send(upward, _payload(octets), sequence)
             self._wait()
 

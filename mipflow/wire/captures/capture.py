@@ -45,9 +45,6 @@ class Capture(Iterator[Frame], AbstractContextManager["Capture"]):
     def __next__(self) -> Frame:
         return next(self._frames)
 
-    def __iter__(self) -> Iterator[Frame]:
-        return self._frames  # spares a call for each frame
-
     def __exit__(self, *_: object) -> None:
         self.close()
 

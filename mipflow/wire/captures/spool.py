@@ -93,13 +93,6 @@ class Rows(Iterable[Row]):
         if self._octets >= BLOCK:
             self.flush()
 
-    def extend(self, rows: list[Row]) -> None:
-        """Add rows at the end."""
-        octets = PER_ROW * len(rows) + sum([len(row[-1]) for row in rows])
-        step = BLOCK * len(rows) // octets or 1
-        self.flush()
-        self._places.extend(self._spool.add(rows[first : first + step]) for first in range(0, len(rows), step))
-
     def flush(self) -> None:
         """Hold no row in memory."""
         if self._last:
@@ -113,10 +106,6 @@ class Rows(Iterable[Row]):
     def __iter__(self) -> Iterator[Row]:
         self.flush()
         return _Reading(self)
-
-    def quickly(self) -> Iterator[Row]:
-        """Return a reading that cannot be copied, of which a row costs a quarter."""
-        return chain(chain.from_iterable(map(self._spool.read, self._places)), self._last)
 
 
 class _Reading(Iterator[Row]):
@@ -145,7 +134,8 @@ class Ordered(Iterable[Row]):
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._runs: list[Rows] = []
+        self._runs: list[array[int]] = []
+        """The places of the blocks of each run that is in order."""
         self._highest: Row = ()
         self._rows: list[Row] = []
         self._octets = 0
@@ -161,13 +151,14 @@ class Ordered(Iterable[Row]):
         """Put the rows in memory into a run that is in order: the last one where they follow it, else a new one."""
         if rows := sorted(self._rows):
             if not self._runs or rows[0] < self._highest:
-                self._runs.append(Rows(self._spool))
-            self._runs[-1].extend(rows)
+                self._runs.append(array("q"))
+            step = BLOCK * len(rows) // self._octets or 1
+            self._runs[-1].extend(self._spool.add(rows[first : first + step]) for first in range(0, len(rows), step))
             self._highest, self._rows, self._octets = rows[-1], [], 0
 
     def __iter__(self) -> Iterator[Row]:
         self._sort()
-        runs = [run.quickly() for run in self._runs]
+        runs = [chain.from_iterable(map(self._spool.read, places)) for places in self._runs]
         return merge(*runs) if len(runs) > 1 else iter(*runs or ((),))
 
 
@@ -187,8 +178,7 @@ class Bins:
         if self._octets >= SORTED:
             for number, rows in self._last.items():
                 self._places[number].append(self._spool.add(rows))
-            self._last.clear()
-            self._octets = 0
+            self._last, self._octets = defaultdict(list), 0
 
     def read(self, number: int) -> Iterator[Row]:
         """Return the rows of a bin."""

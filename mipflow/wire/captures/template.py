@@ -8,6 +8,7 @@ messages, the data, and the checksum, which is a sum and so needs only what was 
 from __future__ import annotations
 
 import struct
+from dataclasses import fields
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -22,12 +23,10 @@ BLANKS = {17: range(4, 8), 6: (*range(4, 12), *range(14, 18)), 58: range(2, 8)}
 """Next header -> octets of the header that are patched."""
 ECHO = EchoRequest, EchoReply
 
-_UDP = attrgetter("source_port", "destination_port")
-_TCP = attrgetter(
-    "source_port", "destination_port", "syn", "ack", "fin", "rst", "psh", "other_flags", "maximum_segment_size",
-    "window_scale", "options", "urgent_pointer",
-)  # fmt: skip
-"""Give the fields of a header that are not patched."""
+_PATCHED = {"sequence", "acknowledgement", "window", "payload"}
+_KEPT = [each.name for each in fields(TCP) if each.name not in _PATCHED]
+_SHAPES = {UDP: attrgetter("source_port", "destination_port"), TCP: attrgetter(*_KEPT)}
+"""Type of a payload -> what gives the fields that are not patched."""
 
 _put_16 = struct.Struct(">H").pack_into
 _put_16_16 = struct.Struct(">HH").pack_into
@@ -85,14 +84,12 @@ class Encoder:
             if len(self._headers) >= MOST_TEMPLATES:
                 for known in (self._alike, self._headers, self._datagrams):
                     known.clear()
-            first = self._alike.setdefault((header.source, header.destination, header.marks), header)
-            self._headers[header] = first
+            key = header.source, header.destination, header.marks
+            first = self._headers[header] = self._alike.setdefault(key, header)
         kind = type(payload)
         shape: object = payload  # a control message is its own shape
-        if kind is UDP:
-            shape = _UDP(payload)
-        elif kind is TCP:
-            shape = _TCP(payload)
+        if kind in _SHAPES:
+            shape = _SHAPES[kind](payload)
         elif isinstance(payload, Packet):
             shape = self._shape(payload)
         elif kind in ECHO:

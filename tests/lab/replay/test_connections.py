@@ -12,7 +12,7 @@ from mipflow.lab.replay.connections import Connection, connection_of
 from mipflow.lab.replay.headers import ACK, FIN, RST, SYN, Heard, Way
 
 A, B = ("2001:db8::a", 40000), ("2001:db8::b", 80)
-UP, DOWN = Way(0, "TCP", *A, *B), Way(1, "TCP", *B, *A)
+UP, DOWN = Way(0, "TCP", (A, B)), Way(1, "TCP", (B, A))
 MASK = (1 << 32) - 1
 
 
@@ -96,8 +96,8 @@ TOGETHER: dict[str, Callable[[], list[Heard]]] = {
     "keep-alive": lambda: [*ONE.whole()[:5], ONE.segment(True, 99, 1, 200), ONE.segment(False, 200, ack=100)],
     "nonsense": lambda: [*ONE.whole(), ONE.segment(True, 1 << 30, 9, 201), ONE.segment(True, 101, ack=1 << 30)],
     "numbers that wrap around": Talk((MASK, MASK - 50)).whole,
-    "one direction": lambda: [packet for packet in ONE.whole() if packet.way.source == A[0]],
-    "the other direction": lambda: [packet for packet in ONE.whole() if packet.way.source == B[0]],
+    "one direction": lambda: [packet for packet in ONE.whole() if packet.way.ends[0] == A],
+    "the other direction": lambda: [packet for packet in ONE.whole() if packet.way.ends[0] == B],
 }
 
 
@@ -124,10 +124,10 @@ APART: dict[str, Callable[[], list[list[Heard]]]] = {
     "ports again, SYN and what accepts it lost": lambda: [ONE.whole(), OTHER.whole()[2:]],
     "ports again, what accepts it first": lambda: [ONE.whole(), [OTHER.accept(), OTHER.syn(), *OTHER.whole()[2:]]],
     "one direction, ports again": lambda: [
-        [one for one in talk.whole() if one.way.source == A[0]] for talk in (ONE, OTHER)
+        [one for one in talk.whole() if one.way.ends[0] == A] for talk in (ONE, OTHER)
     ],
     "the other direction, ports again": lambda: [
-        [one for one in talk.whole() if one.way.source == B[0]] for talk in (ONE, OTHER)
+        [one for one in talk.whole() if one.way.ends[0] == B] for talk in (ONE, OTHER)
     ],
     "near numbers": lambda: [ONE.whole(), Talk((1500, 6000)).whole()],
 }  # fmt: skip

@@ -161,7 +161,7 @@ def tunnelled(packet: Packet, depth: int) -> Packet:
 def test_what_is_heard_is_the_innermost_packet(tmp_path: Path) -> None:
     for depth in range(9):
         found, _ = heard([tunnelled(udp(LAPTOP, 1, WEB, 2, 33), depth)])
-        assert [(one.way.source, one.way.destination, one.octets) for one in found] == [(LAPTOP, WEB, 33)]
+        assert [(*one.way.ends, one.octets) for one in found] == [((LAPTOP, 1), (WEB, 2), 33)]
     assert heard([tunnelled(udp(LAPTOP, 1, WEB, 2), 9)]) == ([], {"more than 8 packets inside each other": 1})
     mixed = [tunnelled(udp(LAPTOP, 1, WEB, 2), 1), udp(LAPTOP, 1, WEB, 2), tunnelled(udp(LAPTOP_4, 1, WEB_4, 2), 2)]
     notes = read(write(tmp_path / "x.pcap", [(k, packet) for k, packet in enumerate(mixed)])).notes

@@ -29,6 +29,7 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 from mipflow.errors import DatasetError, ProtocolMisuse
+from mipflow.lab.replay import recording
 from mipflow.lab.replay.headers import HeaderReader
 from mipflow.lab.replay.recording import RecordedFlow, Recording, read
 from mipflow.node.applications.recorded import Datagram, Recorded, Write
@@ -918,12 +919,27 @@ def test_a_hundred_thousand_packets_take_a_few_seconds(tmp_path: Path) -> None:
 # --- captures that do not fit into memory
 
 
-def test_reading_in_small_pieces_gives_the_same(tmp_path: Path) -> None:
-    def told(recording: Recording) -> list[object]:
-        apps = [flow.app for flow in recording.flows if isinstance(flow.app, Recorded)]
-        flows = [(with_changes(app, script=[]), *app.script) for app in apps]
-        return [flows, recording.notes, recording.skipped, recording.offsets, recording.duration_ns]
+def told(recording: Recording) -> list[object]:
+    apps = [flow.app for flow in recording.flows if isinstance(flow.app, Recorded)]
+    flows = [(with_changes(app, script=[]), *app.script) for app in apps]
+    return [flows, recording.notes, recording.skipped, recording.offsets, recording.duration_ns]
 
+
+@pytest.mark.parametrize("way", ["_in_order", "_in_any_order"])
+def test_packets_in_order_are_read_once_and_give_what_sorting_gives(way: str, tmp_path: Path) -> None:
+    """Each way gives alone what both give; packets in no order go the other one."""
+    frames: list[Frame] = [(k, packet) for k, (_, packet) in enumerate(talk(Connection()))]
+    path, said = write(tmp_path / "x.pcap", frames), list[str]()
+    whole = told(read(path))
+    with patch.multiple(recording, _REPORT_EVERY=1, _in_order=getattr(recording, way), _in_any_order=None):
+        assert told(read(path, progress=said.append)) == whole and len(said) == len(frames)
+        if way == "_in_order":
+            write(path, [frames[1], frames[0], *frames[2:]])
+            with pytest.raises(TypeError):  # it asks the other way
+                read(path)
+
+
+def test_reading_in_small_pieces_gives_the_same(tmp_path: Path) -> None:
     frames: list[Frame] = [(k * 7 % 20, packet) for k, (_, packet) in enumerate(talk(Connection()))]
     paths = OFFICE, write(tmp_path / "shuffled.pcap", frames)
     whole = [told(read(path)) for path in paths]
