@@ -15,6 +15,9 @@ from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
 
+NEVER = 1 << 62
+"""A time that does not come."""
+
 
 class Take(NamedTuple):
     """A count of datagrams that pass. add: called with how many, the octets of payload of each, and when the last one
@@ -24,7 +27,6 @@ class Take(NamedTuple):
     add: Callable[[int, int, int], None]
     thing: object
     names: tuple[str, ...]
-
 
 
 @dataclass(slots=True, frozen=True)
@@ -84,10 +86,11 @@ class Boarding:
 
     def board(
         self, asked: Callable[[], Departure | None], tick: Callable[[object], None], interval_ns: int, end_ns: int
-    ) -> bool:
-        """Take over what `tick` sends every `interval_ns` after now and before `end_ns`; return whether that is done.
+    ) -> int:
+        """Take over what `tick` sends every `interval_ns` after now and before `end_ns`, and return 0; or return before
+        which time there is no use in asking again, in nanoseconds.
         """
-        return False
+        return NEVER
 
     def changed(self, node: str = "", about: Address | None = None) -> None:
         """Take note that the node of a name may answer otherwise from now on, or only about packets with this address;

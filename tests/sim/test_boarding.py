@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mipflow as mf
-from mipflow.sim.boarding import Boarding
+from mipflow.sim.boarding import NEVER, Boarding
 from mipflow.sim.network import Network
 from mipflow.sim.trains.carrier import Trains
 
@@ -11,7 +11,7 @@ from mipflow.sim.trains.carrier import Trains
 def test_a_network_carries_no_flow_of_itself() -> None:
     trains = Network().trains
     assert type(trains) is Boarding
-    assert trains.board(lambda: None, lambda argument: None, 1, 100) is False
+    assert trains.board(lambda: None, lambda argument: None, 1, 100) == NEVER
     trains.changed("MN")
     trains.recall()
 

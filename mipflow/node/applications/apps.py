@@ -45,13 +45,18 @@ def periodic(
     """
     clock, network = running.ends.clock, running.ends.near.network
     last = 1 << 62 if end_ns is None else end_ns
-    is_going = False
+    is_going, asks_ns = False, 0
 
     def tick(argument: object) -> None:
+        nonlocal asks_ns
         if not running.is_stopped:
             act()
             following = clock.now + interval_ns
-            if following < last and not (departure and network.trains.board(departure, tick, interval_ns, last)):
+            if following < last:
+                if departure and clock.now >= asks_ns:
+                    asks_ns = network.trains.board(departure, tick, interval_ns, last)
+                    if not asks_ns:
+                        return
                 clock.at(following, tick)
 
     def go() -> None:

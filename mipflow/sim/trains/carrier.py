@@ -9,12 +9,12 @@ from itertools import pairwise, repeat
 from math import lcm
 from typing import NamedTuple
 
-from mipflow.sim.boarding import Boarding, Departure, Forward
+from mipflow.sim.boarding import NEVER, Boarding, Departure, Forward
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Callback
 from mipflow.sim.link import Channel
 from mipflow.sim.meter import Meter
 from mipflow.sim.network import Network
-from mipflow.sim.trains.lane import NEVER, Lane, Stop, sent_ns
+from mipflow.sim.trains.lane import Lane, Stop, sent_ns
 from mipflow.sim.trains.order import Event, Order
 from mipflow.sim.trains.rows import Rows
 from mipflow.sim.trains.standing import Standing
@@ -73,8 +73,6 @@ class Trains(Boarding):
         self._network, self._clock, self._trace = network, network.clock, network.trace
         self._is_traced = network.trace.mode == "all"
         self._worth = Worth(network.clock, network.trace.mode)
-        self._not_before: dict[Callback, int] = {}
-        """`tick` of a flow that could not board -> when it is asked again, in nanoseconds."""
         self._begin()
         network.on_change(self.changed)
         network.trains = self
@@ -105,24 +103,22 @@ class Trains(Boarding):
 
     def board(
         self, asked: Callable[[], Departure | None], tick: Callback, interval_ns: int, end_ns: int
-    ) -> bool:
-        """Take over what `tick` sends every `interval_ns` after now and before `end_ns`; return whether that is done.
+    ) -> int:
+        """Take over what `tick` sends every `interval_ns` after now and before `end_ns`, and return 0; or return before
+        which time there is no use in asking again, in nanoseconds.
         """
-        now = self._clock.now
-        if interval_ns > LONGEST_NS or self._clock.until_ns - now < LEAST_SENDINGS * interval_ns:
-            return False
-        if now < self._not_before.get(tick, 0):
-            return False
-        if self._worth.knows(tick) and not self._trains and not self._worth.weigh():
-            return False
-        self._not_before[tick] = now + PATIENCE * interval_ns
-        way = self._way(asked)
-        if way is None:
-            return False
-        if not self._worth.knows(tick):
-            self._worth.note(tick, len(way.answers) * NS_PER_S / interval_ns, end_ns)
-        may = bool(self._trains) or self._worth.weigh()
-        return may and self._take(way, asked, tick, interval_ns, end_ns)
+        now, worth, way = self._clock.now, self._worth, None
+        later_ns = now + PATIENCE * interval_ns
+        if interval_ns > LONGEST_NS:
+            return NEVER
+        if self._clock.until_ns - now < LEAST_SENDINGS * interval_ns:
+            return later_ns
+        if not worth.knows(tick) and (way := self._way(asked)):
+            worth.note(tick, len(way.answers) * NS_PER_S / interval_ns, end_ns)
+        if not self._trains and worth.knows(tick) and (opens_ns := worth.opens_ns()) > now:
+            return opens_ns
+        way = way or self._way(asked)
+        return 0 if way and self._take(way, asked, tick, interval_ns, end_ns) else later_ns
 
     def _way(self, asked: Callable[[], Departure | None]) -> Way | None:
         departure = asked()
@@ -146,7 +142,6 @@ class Trains(Boarding):
         self._lay(train, channels)
         self._trains[train] = None
         self._boarded_ns = now
-        self._not_before.pop(tick, None)
         self._labels |= way.labels
         for node in way.nodes:
             self._at[node][train] = None
@@ -260,7 +255,6 @@ class Trains(Boarding):
         if self._beat in self._clock.heap:
             self._clock.heap.remove(self._beat)
             heapify(self._clock.heap)
-        self._not_before = {tick: t_ns for tick, t_ns in self._not_before.items() if t_ns > self._clock.now}
         self._begin()
         self._worth.begin()
 

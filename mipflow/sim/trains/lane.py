@@ -11,11 +11,10 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any
 
+from mipflow.sim.boarding import NEVER
 from mipflow.sim.link import Channel
 from mipflow.sim.trains.order import Event, Order, later
 from mipflow.wire.packet import Packet
-
-NEVER = 1 << 62
 
 
 class Stop:

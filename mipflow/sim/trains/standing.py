@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mipflow.sim.trains.lane import NEVER, Lane
+from mipflow.sim.boarding import NEVER
+from mipflow.sim.trains.lane import Lane
 from mipflow.sim.trains.order import later
 from mipflow.sim.trains.train import Train
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from operator import sub
 from typing import cast
 
-from mipflow.sim.boarding import Departure, Forward, Planner, Sink, passed_on
+from mipflow.sim.boarding import NEVER, Departure, Forward, Planner, Sink, passed_on
 from mipflow.sim.clock import Callback
 from mipflow.sim.meter import Meter
 from mipflow.sim.trace import is_control
-from mipflow.sim.trains.lane import NEVER, Stop, happened, sent_ns
+from mipflow.sim.trains.lane import Stop, happened, sent_ns
 from mipflow.sim.trains.order import Event, Order, Sender, later
 from mipflow.wire.address import Address
 from mipflow.wire.packet import DestinationOptions, Packet, RoutingHeaderType2

@@ -38,19 +38,19 @@ class Worth:
             self._look()
         self._asking[tick] = rate, end_ns
 
-    def weigh(self) -> bool:
-        """Return whether flows may board now."""
-        now = self._clock.now
+    def opens_ns(self) -> int:
+        """Return when flows may board: not after now where they may at once."""
+        now, passed_ns = self._clock.now, self._clock.now - self._since_ns
         if now < self._closed_until_ns:
-            return False
-        passed_ns = now - self._since_ns
-        if passed_ns >= LOOK_NS:
-            own = sum(rate for rate, end_ns in self._asking.values() if end_ns > now) * passed_ns / NS_PER_S
-            self._verdict = self.is_enough(own, self._clock.packet_events - self._events - own)
-            self._look()
-            if not self._verdict:
-                self._close()
-        return self._verdict
+            return self._closed_until_ns
+        if passed_ns < LOOK_NS:
+            return now if self._verdict else self._since_ns + LOOK_NS
+        own = sum(rate for rate, end_ns in self._asking.values() if end_ns > now) * passed_ns / NS_PER_S
+        self._verdict = self.is_enough(own, self._clock.packet_events - self._events - own)
+        self._look()
+        if not self._verdict:
+            self._close()
+        return self._closed_until_ns
 
     def is_enough(self, own: float, others: float) -> bool:
         """Return whether it is worth it where trains have so many packets or events, and others so many."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mipflow.sim.trains.lane import NEVER
+from mipflow.sim.boarding import NEVER
 from mipflow.sim.trains.standing import Standing
 
 
