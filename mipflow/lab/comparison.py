@@ -103,7 +103,7 @@ class Comparison(Show):
 
     def bundles(self) -> list[dict[str, Any]]:
         """Put the sentences that matter most before the pictures."""
-        first, *more = [f"<p>{escape(line)}</p>" for line in self.lead()]
+        first, *more = [f"<p class='mathjax_ignore'>{escape(line)}</p>" for line in self.lead()]
         rest = f"<details><summary>All that differs</summary>{''.join(more)}</details>" if more else ""
         return [{"text/html": f"<div class='mipflow-lead'>{first}{rest}</div>", "text/plain": ""}, *super().bundles()]
 

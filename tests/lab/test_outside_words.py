@@ -16,6 +16,7 @@ import pytest
 
 import mipflow as mf
 from mipflow.flow.policy.rules import Rule, RuleSet
+from mipflow.lab.panels import cells
 from mipflow.lab.world import World
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.node.applications.recorded import Datagram
@@ -185,6 +186,15 @@ class Tags(HTMLParser):
             self.found |= inside.found
             self.text += inside.text
             self._inside = None
+
+
+def test_jupyterlab_takes_nothing_of_it_for_a_formula(hostile: World, pictures: list[Picture]) -> None:
+    """Its MathJax reads whatever is shown as HTML, but for what has this class."""
+    told = [cells.shown(each).html() for each in (hostile, hostile.mn, hostile.mn.flows)]
+    told += [each["text/html"] for one in (*pictures, mf.compare(hostile, hostile, 5, 9)) for each in one.bundles()]
+    for html in told:
+        rest = re.sub(r"<style>.*?</style>|<div class='mipflow-(lead'>|figure'>.*)", "", html, flags=re.DOTALL)
+        assert re.match("<(div|p) class='[^']*mathjax_ignore'|$", rest), rest[:200]
 
 
 def test_no_word_acts_in_a_page_or_a_notebook(pictures: list[Picture], hostile: World) -> None:

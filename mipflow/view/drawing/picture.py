@@ -79,8 +79,9 @@ class Picture:
         """Return MIME bundles, one for each output of the cell: a front end shows only the richest form of one, and the
         text twin belongs beside the figure.
         """
-        heading = f"<h3>{escape(self.title)}</h3>" if self.html else ""
-        words = {"text/plain": self.describe(), "text/html": heading + self.html + self.twin() + script()}
+        # Elsewhere JupyterLab's MathJax takes what stands between two "$" for a formula.
+        html = f"<h3>{escape(self.title)}</h3>{self.html}" * bool(self.html) + self.twin()
+        words = {"text/plain": self.describe(), "text/html": f"<div class='mathjax_ignore'>{html}</div>{script()}"}
         figure = None if self.html else self.figure
         return [words] if figure is None else [figure_bundle(figure, self.title), words]
 

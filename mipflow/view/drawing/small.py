@@ -37,7 +37,7 @@ class SmallTable:
         """Return the table as HTML with a caption."""
         title, rows, more = self._shown()
         table = html_table(rows or [{"": self.otherwise}], title)
-        return _STYLE + table + (f"<p>{more}</p>" if more else "")
+        return _STYLE + f"<div class='mathjax_ignore'>{table}</div>" + (f"<p>{more}</p>" if more else "")
 
     def text(self) -> str:
         """Return the table as text in columns, the caption first."""

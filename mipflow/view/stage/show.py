@@ -237,7 +237,7 @@ class Show(Picture):
             "<button type='button' data-act='back' hidden>Back to where you came from</button>"
         )
         return (
-            f"<div class='mipflow-controls' data-show='{self.id}' role='group'"
+            f"<div class='mipflow-controls mathjax_ignore' data-show='{self.id}' role='group'"
             f" aria-label='{escape(self.title)}: player'>{_for_script(above)}"
             f"<p class='mipflow-caption' aria-live='polite' data-slot='{number}'>{last}</p>{_for_script(below)}</div>"
         )
@@ -285,7 +285,7 @@ class Show(Picture):
         look = f"class='mipflow-chips' tabindex='0' aria-label='Events'{' hidden' * (not chips)}"
         chips = _for_script(f"<ol {look}>{chips}</ol>")
         return (
-            f"<div class='mipflow-board' data-show='{self.id}'>{''.join(places)}"
+            f"<div class='mipflow-board mathjax_ignore' data-show='{self.id}'>{''.join(places)}"
             f"{chips}{self.twin()}{_for_script(PANEL.format(id=self.id))}</div>"
             f"<script type='text/plain'>{packed(self.plain())}</script>{script()}"
         )

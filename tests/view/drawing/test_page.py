@@ -79,7 +79,7 @@ def test_a_notebook_gets_the_figure_and_its_twin(monkeypatch: pytest.MonkeyPatch
     shown.clear()
     picture(html="<p>table</p>")._ipython_display_()
     assert [set(bundle) for bundle in shown] == [{"text/plain", "text/html"}]
-    assert shown[0]["text/html"].startswith("<h3>A picture</h3><p>table</p>")
+    assert shown[0]["text/html"].startswith("<div class='mathjax_ignore'><h3>A picture</h3><p>table</p>")
 
 
 def test_words_and_rows_are_made_once_and_only_when_asked_for() -> None:

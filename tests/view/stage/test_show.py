@@ -64,7 +64,7 @@ def test_outputs_are_figures_then_controls_then_board() -> None:
     bundles = show().bundles()
     assert [PLOTLY_MIME in bundle for bundle in bundles] == [True, False, False]
     assert bundles[0][PLOTLY_MIME]["layout"]["meta"]["show"] == show().id
-    assert "class='mipflow-controls'" in bundles[1]["text/html"]
+    assert "class='mipflow-controls mathjax_ignore'" in bundles[1]["text/html"]
     assert bundles[2]["text/plain"] == show().describe()
     source = re.search(r"<script type='text/plain'>(.*?)</script>", bundles[2]["text/html"])
     assert source is not None
