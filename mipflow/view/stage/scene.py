@@ -70,13 +70,14 @@ class Box(NamedTuple):
 class Way(NamedTuple):
     """A way along nodes, beside the middle of its links.
 
-    lane: how far on one side of each link, whichever way it goes, and more on a slanting one; keep: half of what goes
-    there, across and up: it goes so far to the right that what comes towards it passes beside it; tunnel: which of its
-    legs are in a tunnel; last: from which to which share its last leg is gone. Distances in pixels.
+    lanes: how far to the left of each of its links, and more on a slanting one, where it is not in the middle; keep:
+    half of what goes there, across and up: it goes so far to the right that what comes towards it passes beside it;
+    tunnel: which of its legs are in a tunnel; last: from which to which share its last leg is gone. Distances in
+    pixels.
     """
 
     nodes: tuple[str, ...]
-    lane: float = 0.0
+    lanes: tuple[float, ...] = ()
     keep: Point = (0.0, 0.0)
     tunnel: tuple[int, ...] = ()
     last: tuple[float, float] = (0.0, 1.0)
@@ -162,7 +163,8 @@ class Scene:
             (ax, ay), (bx, by) = self.at(a, width), self.at(b, width)
             length = hypot(bx - ax, by - ay) or 1.0
             ux, uy = (bx - ax) / length, (by - ay) / length
-            side = self.lanes(way)[number] * (abs(ux) + abs(uy)) - way.keep[0] * abs(uy) - way.keep[1] * abs(ux)
+            lane = way.lanes[number] * (abs(ux) + abs(uy)) if way.lanes else 0.0
+            side = lane - way.keep[0] * abs(uy) - way.keep[1] * abs(ux)
             ox, oy = uy * side, -ux * side
             begin = self._leaves(a, (ox, oy), (ux, uy), margin)
             end = length - self._leaves(b, (ox, oy), (-ux, -uy), margin)
@@ -181,11 +183,10 @@ class Scene:
         (ax, ay), (bx, by) = self.at(link[0], width), self.at(link[-1], width)
         return abs(by - ay) > abs(bx - ax)
 
-    def lanes(self, way: Way) -> list[float]:
-        """Return the lane of each leg of a way as its packets see it: to the left of the link, at any width."""
-        steps = pairwise(self.at(node) for node in way.nodes)
-        onward = [(round(bx - ax, 3), round(by - ay, 3)) > (0, 0) for (ax, ay), (bx, by) in steps]
-        return [way.lane if each else -way.lane for each in onward]
+    def is_onward(self, a: str, b: str) -> bool:
+        """Say whether a link is gone in the direction in which its lanes are counted: the same at any width."""
+        (ax, ay), (bx, by) = self.at(a), self.at(b)
+        return (round(bx - ax, 3), round(by - ay, 3)) > (0, 0)
 
     def corners(self, way: Way) -> list[tuple[str, float, float]]:
         """Return the corners of a way's road, each by the node that it is at, and its pixels across and down from the

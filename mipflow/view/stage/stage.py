@@ -47,6 +47,8 @@ HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
 TUNNELS, GHOSTS_FROM = 1, 2
 """Numbers of plotly's traces: links, tunnels, then for each flow where its road was, then the roads, then wishes."""
+LANES = 45
+"""Most from the middle of a link to that of the outermost mark, in pixels."""
 ROOM = 10
 """Between a mark and a card, in pixels: its arrowhead stands there."""
 
@@ -203,16 +205,43 @@ class Stage:
         shown = sorted(ranked[:MOST_FLOWS_DRAWN])
         self.hidden = len(words.flows) - len(shown)
         self.flows = look.flow_styles({flow: words.flows[flow] for flow in shown})
-        half, pitch = (PACKET[1] / 2 + 1, 44) if len(shown) < 3 else (7.0, 22)  # marks of more flows may touch
-        self.lanes = {flow: ((len(shown) - 1) / 2 - number) * pitch for number, flow in enumerate(shown)}
         self.lost = [record for record in losses(trace, spine.start_ns, spine.end_ns) if focus.has(record)]
         self._wishes = {flow: interface for flow, interface in (wishes or {}).items() if flow in self.flows}
         self.wished: dict[int, Way] = {}
-        self.roads = self._roads([*focus.shown])
+        roads = self._roads([*focus.shown])
+        self._users, aside = self._shared(data, roads), self._aside
+        self.roads = {flow: [(t_ns, way and aside(flow, way)) for t_ns, way in own] for flow, own in roads.items()}
+        self.wished = {flow: aside(flow, way) for flow, way in self.wished.items()}
         self.turns: list[int] = []
         """When a road of this show bends (nanoseconds): where it was is drawn from then to the next."""
         self.every = dict.fromkeys(shown, 1)
-        self.layers = [*self._packets(data, (half, half), max_packets), self._messages(), self._crosses()]
+        self.layers = [*self._packets(data, max_packets), self._messages(), self._crosses()]
+
+    # --- lanes -------------------------------------------------------------------------------------------------------
+
+    def _shared(self, found: Iterable[Trip], roads: Mapping[int, Roads]) -> dict[frozenset[str], set[int]]:
+        """Find the flows that use each link at some time of the film, or would as is wished."""
+        users: dict[frozenset[str], set[int]] = defaultdict(set)
+        ways = [(flow, way.nodes) for flow, own in roads.items() for _, way in own if way]
+        ways += [(flow, way.nodes) for flow, way in self.wished.items()]
+        for flow, nodes in [*ways, *((trip.packet.flow, _nodes(trip)) for trip in found)]:
+            for link in pairwise(nodes):
+                users[frozenset(link)].add(flow)
+        return users
+
+    def _aside(self, flow: int, way: Way, *, is_packet: bool = False) -> Way:
+        """Put a way into the lanes of a flow: on each link those of the flows that use it lie side by side, and packets
+        of both directions pass beside each other, as far as there is room.
+        """
+        if flow not in self.flows:
+            return way
+        lanes = []
+        for a, b in pairwise(way.nodes):
+            own = [each for each in self.flows if each in self._users[frozenset((a, b))] | {flow}]
+            half = min(PACKET[1] / 2 + 1, LANES / (2 * len(own) - 1))  # marks of more than two flows may touch
+            lane = 4 * half * ((len(own) - 1) / 2 - own.index(flow))
+            lanes.append((lane if self.scene.is_onward(a, b) else -lane) - half * is_packet)
+        return way._replace(lanes=tuple(lanes))
 
     # --- what moves --------------------------------------------------------------------------------------------------
 
@@ -233,7 +262,7 @@ class Stage:
         segment = self.trace.channels[self.trace.channel[leg.number]].segment
         return leg.started_ns + round(self._delays.get(segment, 5.0) / 2 * NS_PER_MS) + 1
 
-    def _packets(self, found: Iterable[Trip], keep: Point, most: int) -> list[Layer]:
+    def _packets(self, found: Iterable[Trip], most: int) -> list[Layer]:
         """Make a layer for each flow; if there is more than can be told apart, one packet in so many."""
         streams: dict[int, list[Trip]] = defaultdict(list)
         for trip in found:
@@ -247,20 +276,19 @@ class Stage:
         layers = []
         for flow, style in self.flows.items():
             own = [trip for label in (flow, -flow) for trip in streams[label][:: self.every[flow]]]
-            flights = [self._flight(trip, self.lanes[flow], keep, style.letter) for trip in own]
+            flights = [self._flight(trip, style.letter, flow) for trip in own]
             layers.append(Layer(str(flow), PACKET, sorted(flights, key=lambda flight: flight.times[0])))
         return layers
 
-    def _flight(self, trip: Trip, lane: float, keep: Point, text: str) -> Flight:
+    def _flight(self, trip: Trip, text: str, flow: int = 0, keep: Point = (0.0, 0.0)) -> Flight:
         legs = trip.legs
         times = [t_ns for leg in legs for t_ns in (leg.started_ns, leg.arrived_ns)]
         is_lost = times[-1] == LOST
         if is_lost:
             times[-1] = self._gone(legs[-1])
         tunnel = tuple(number for number, leg in enumerate(legs) if leg.tunnelled)
-        nodes = (legs[0].sender, *(leg.receiver for leg in legs))
-        way = Way(nodes, lane, keep, tunnel, (0.0, 0.5 if is_lost else 1.0))
-        return Flight(way, trip.numbers[0], text, tuple(times))
+        way = Way(_nodes(trip), (), keep, tunnel, (0.0, 0.5 if is_lost else 1.0))
+        return Flight(self._aside(flow, way, is_packet=True), trip.numbers[0], text, tuple(times))
 
     def _messages(self) -> Layer:
         """Make the layer of all signalling that is told, each message by its name from the start of its flight to the
@@ -271,7 +299,7 @@ class Stage:
             if moment.is_told and moment.hops and moment.kind != "lost":
                 packet = self.trace.packets[moment.hops[0]]
                 trip = Trip(self.trace, packet.unsealed(), list(moment.hops))
-                flights.append(self._flight(trip, 0.0, keep, short(packet)))
+                flights.append(self._flight(trip, short(packet), keep=keep))
         return Layer("messages", MESSAGE, sorted(flights, key=lambda flight: flight.times[0]))
 
     def _crosses(self) -> Layer:
@@ -288,7 +316,8 @@ class Stage:
                 nodes = ends.get(record.node, (self.mobile,))
                 at += round(self._delays.get(record.node, 5.0) / 2 * NS_PER_MS)
             until = max(at + 1, self.film.time(self.film.ms(at) + CROSS_MS))
-            flights.append(Flight(Way(nodes, self.lanes[flow], last=(0.5, 0.5)), -1, "✕", (at, until)))
+            way = self._aside(flow, Way(nodes, last=(0.5, 0.5)))
+            flights.append(Flight(way, -1, "✕", (at, until)))
         return Layer("lost", CROSS, sorted(flights, key=lambda flight: flight.times[0]))
 
     # --- roads -------------------------------------------------------------------------------------------------------
@@ -318,9 +347,8 @@ class Stage:
     def _road(self, flow: int, tables: Tables, wish: str | None = None) -> Way | None:
         row = tables.get(self.mobile, {}).get(TABLE, {}).get(str(flow), {})
         home, peer = row.get("home_address"), self.words.address(row.get("cn"))
-        lane = self.lanes.get(flow, 0.0)
         if home is None:
-            return self._plain_road(flow, tables, lane)
+            return self._plain_road(flow, tables)
         if peer not in self.scene.places:
             return None
         path = self.scene.path
@@ -334,12 +362,12 @@ class Stage:
             there = path(peer, node)
             if binding.get("state", "bound") == "bound" and onward and there:
                 nodes = (*there, *onward[1:], *([] if end == owner else [self.mobile]))
-                return Way(nodes, lane, tunnel=tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
+                return Way(nodes, tunnel=tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
         home_way = path(peer, self.mobile)
         is_home = any({self.mobile, agent} == set(ends) for agent in agents for ends in self.scene.links)
-        return Way(home_way, lane) if is_home and home_way else None
+        return Way(home_way) if is_home and home_way else None
 
-    def _plain_road(self, flow: int, tables: Tables, lane: float) -> Way | None:
+    def _plain_road(self, flow: int, tables: Tables) -> Way | None:
         """Find the road of a connection of plain hosts: to the link whose address stands in the row of the other end.
         """
         for node, held in tables.items():
@@ -347,7 +375,7 @@ class Stage:
                 end = self.words.address(row["remote_address"])
                 router = self.scene.interfaces.get(self._interfaces.get(str(row["remote_address"]), ""), end)
                 if row["flow_id"] == flow and router in self.scene.places and (way := self.scene.path(node, router)):
-                    return Way(way if router == end else (*way, self.mobile), lane)
+                    return Way(way if router == end else (*way, self.mobile))
         return None
 
     # --- what is seen -------------------------------------------------------------------------------------------------
@@ -425,7 +453,11 @@ class Stage:
             }
             for trace, (kind, versions) in enumerate(self.lines(), TUNNELS)
         ]  # fmt: skip
-        drawn = [[[nodes[it] for it in way.nodes], scene.lanes(way), way.keep, way.tunnel, *way.last] for way in ways]
+        lanes = [way.lanes or (0,) * len(way.nodes) for way in ways]
+        drawn = [
+            [[nodes[it] for it in way.nodes], own, way.keep, way.tunnel, *way.last]
+            for way, own in zip(ways, lanes, strict=True)
+        ]
         return {
             "nodes": [[*scene.places[name], *scene.halves[name]] for name in nodes], "layers": layers, "lines": lines,
             "ways": drawn,
@@ -474,7 +506,8 @@ class Stage:
         for versions in roads:
             yield "road", [(t_ns, [corners(way)] if way else []) for t_ns, way in versions]
         for way in self.wished.values():
-            yield "wish", [(times[0], [corners(way._replace(lane=way.lane + edge)) for edge in (-WISHED, WISHED)])]
+            edges = [tuple(lane + edge for lane in way.lanes) for edge in (-WISHED, WISHED)]
+            yield "wish", [(times[0], [corners(way._replace(lanes=lanes)) for lanes in edges])]
 
     def _in_tunnel(self, way: Way) -> Pieces:
         corners = self.scene.corners(way)
@@ -549,6 +582,10 @@ def outline(size: tuple[int, int], symbol: str) -> str:
     across, up = size[0] - 2 * bend, size[1] - 2 * bend
     right, left = f"h{across}q{bend},0 {bend},{bend}v{up}", f"h{-across}q{-bend},0 {-bend},{-bend}v{-up}"
     return f"M{-across // 2},{-size[1] // 2}{right}q0,{bend} {-bend},{bend}{left}q0,{-bend} {bend},{-bend}z"
+
+
+def _nodes(trip: Trip) -> tuple[str, ...]:
+    return trip.legs[0].sender, *(leg.receiver for leg in trip.legs)
 
 
 def _way_at(versions: Roads, t_ns: int) -> Way | None:

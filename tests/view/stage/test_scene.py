@@ -93,9 +93,10 @@ def test_of_a_link_of_many_nodes_those_lines_are_drawn_that_lead_on() -> None:
 
 def test_both_directions_of_a_link_share_a_lane_and_keep_to_the_right_of_it() -> None:
     for a, b in SCENE.links:
-        (there,), (back,) = (SCENE.legs(Way(ends, 12), (0, 0)) for ends in ((a, b), (b, a)))
+        ways = [Way(ends, (12 if SCENE.is_onward(*ends) else -12,)) for ends in ((a, b), (b, a))]
+        (there,), (back,) = (SCENE.legs(way, (0, 0)) for way in ways)
         assert there[0] == pytest.approx(back[1]) and there[1] == pytest.approx(back[0])
-        (there,), (back,) = (SCENE.legs(Way(ends, 12, (20, 9)), (-99, -99)) for ends in ((a, b), (b, a)))
+        (there,), (back,) = (SCENE.legs(way._replace(keep=(20, 9)), (-99, -99)) for way in ways)
         (x, y), (over, down) = back[1], ((there[1][at] - there[0][at]) / dist(*there) for at in (0, 1))
         apart = hypot(there[0][0] - x, there[0][1] - y)
         assert apart == pytest.approx(40 * abs(down) + 18 * abs(over)), "as far as what goes there is wide"
@@ -130,7 +131,7 @@ def test_paths_go_through_routers_only() -> None:
 @pytest.mark.parametrize("lane", [-18, 0, 18])
 def test_a_road_is_one_line_from_card_to_card(width: int, lane: float) -> None:
     for nodes in (("MN", "AR2", "Internet", "CN1"), ("MN", "AR3", "Internet", "HA", "Internet", "CN1")):
-        way = Way(nodes, lane)
+        way = Way(nodes, (lane,) * (len(nodes) - 1))
         road, legs = SCENE.road(way, width), SCENE.legs(way, (0, 0), width)
         assert road[0][0] == SCENE.at("MN", width) and road[-1][1] == SCENE.at("CN1", width)
         assert all(one[1] == other[0] for one, other in pairwise(road)) and len(road) == 3 * len(legs)
@@ -149,7 +150,7 @@ def test_no_road_pokes_out_of_its_lane_or_beyond_a_card(name: str, width: int) -
         for _, way in stage.roads[flow]:
             nodes = [stage.scene.at(node, width) for node in way.nodes] if way else []
             for corner in (each for leg in (stage.scene.road(way, width) if way else ()) for each in leg):
-                assert min(far_from(corner, *link) for link in pairwise(nodes)) < abs(way.lane) * 2**0.5 + 1
+                assert min(far_from(corner, *link) for link in pairwise(nodes)) < max(map(abs, way.lanes)) * 2**0.5 + 1
 
 
 def far_from(point: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
