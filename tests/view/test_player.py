@@ -15,7 +15,7 @@ from mipflow.view.stage.show import Show
 from mipflow.view.stage.stage import Part, spots
 from tests.view.stage.test_stage import show, told, world
 from tests.view.told import S, handover
-from tests.view.worlds import film
+from tests.view.worlds import film as film_of
 
 SEEN = "(all) => all.filter(({ style }) => style.display !== 'none').length"
 SHOW = "[...mipflowPlayer.shows][0]"
@@ -79,11 +79,16 @@ def key_event() -> dict[str, Any]:
 # --- it moves --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_each_mark_is_seen_where_the_stage_says_to_one_pixel(opened: Any, browser_page: Any, width: int) -> None:
-    """The alarm for a new plotly, too: every mark has its node, and a seek to any moment is exact."""
+@pytest.mark.parametrize(("name", "width"), [("two", 1280), ("two", 390), ("8 correspondents", 430)])
+def test_each_mark_is_seen_where_the_stage_says_to_one_pixel(
+    opened: Any, browser_page: Any, name: str, width: int
+) -> None:
+    """The alarm for a new plotly, too: every mark has its node, and a seek to any moment is exact; also where lanes are
+    pushed aside by cards.
+    """
     browser_page.set_viewport_size({"width": width, "height": 720})
-    page, this, film = opened(show()), show().stages[0], show().film
+    shown = show() if name == "two" else film_of(name, 4)
+    page, this, film = opened(shown), shown.stages[0], shown.film
     area = page.evaluate(f"{SHOW}.stages[0].graph._fullLayout.xaxis._length")
     checked = 0
     for number in range(60):
@@ -328,7 +333,7 @@ def test_at_1280_the_board_stands_beside_the_stage_and_all_is_on_the_screen(open
 
 def test_no_table_is_wider_than_its_place_beside_the_stage(opened: Any, browser_page: Any) -> None:
     """From where they stand side by side: there they have least room."""
-    page = opened(film("figure 2", 4))
+    page = opened(film_of("figure 2", 4))
     over = """() => [...document.querySelectorAll(".mipflow-board table:not(details *)")].map((table) =>
       table.getBoundingClientRect().right - table.closest("section").getBoundingClientRect().right)"""
     beside = "document.querySelector('.mipflow-board').offsetLeft > 300"
@@ -349,7 +354,7 @@ def test_no_table_is_wider_than_its_place_beside_the_stage(opened: Any, browser_
 def test_in_every_scenario_nothing_overlaps(opened: Any, browser_page: Any, name: str, width: int) -> None:
     """With four flows, so that plates are as long as they get."""
     browser_page.set_viewport_size({"width": width, "height": 720})
-    shown = film(name, 4)
+    shown = film_of(name, 4)
     page = opened(shown)
     for at in (0, *(event["stop"] for event in shown.events if "key" in event), shown.film.length_ms):
         go(page, at)

@@ -46,7 +46,7 @@
       this.find();
     }
     find() { // plotly draws anew when its place changes size: then the nodes are others
-      const { graph, told: { layers, lines, nodes } } = this, { xaxis, yaxis } = graph._fullLayout;
+      const { graph, told: { layers, lines, nodes } } = this, { xaxis, yaxis, _size } = graph._fullLayout;
       const found = (each) => {
         const holder = graph.querySelector(`.trace${graph._fullData[each.trace]?.uid}`) ?? document.createElement("g");
         const [points, texts, [path, ...pieces]] = PARTS.map((what) => all(holder, what));
@@ -59,17 +59,17 @@
       [this.layers, this.lines] = [layers, lines].map((list) => list.map(found));
       this.ok = this.lines.every(({ path }) => path) && this.layers.every(({ points, texts, known }) =>
         points.length && points.length === known.length && texts.length === known.length);
-      this.places = nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]);
+      Object.assign(this, { width: _size.w, places: nodes.map(([x, y]) => [xaxis.c2p(x), yaxis.c2p(y)]) });
       graph.classList.toggle("mipflow-driven", this.ok);
     }
     // A leg of a way from card to card, cut by a margin before the cards, and its direction: Scene.legs in scene.py.
-    leg([nodes, lanes, keep, , ...last], number, margin) {
+    leg([nodes, sides, , ...last], number, margin) {
       const [a, b] = [nodes[number], nodes[number + 1] ?? nodes[number]].map((node) =>
         ({ place: this.places[node], halves: this.told.nodes[node].slice(2).map((half, k) => half + margin[k]) }));
       const [x, y] = a.place, [dx, dy] = [b.place[0] - x, b.place[1] - y], length = Math.hypot(dx, dy);
       if (!length) return [x, y - a.halves[1], x, y - a.halves[1], 0, 0]; // at a node: above its card
-      const [ux, uy] = [dx / length, dy / length], [p, q] = [ux, uy].map(Math.abs), lane = lanes[number] * (p + q);
-      const side = lane - keep[0] * q - keep[1] * p, beside = [uy * side, -ux * side];
+      const [ux, uy] = [dx / length, dy / length], side = along(sides[number], this.width, 0, 1);
+      const beside = [uy * side, -ux * side];
       let ends = [leaves(a.halves, beside, [ux, uy]), length - leaves(b.halves, beside, [-ux, -uy])];
       if (ends[0] > ends[1]) ends = ends.fill((ends[0] + ends[1]) / 2);
       if (number === nodes.length - 2) ends = last.map((share) => between(...ends, share));
@@ -86,7 +86,7 @@
         const [x, y, link] = [between(ax, bx, share), between(ay, by, share), `${way[0].slice(leg, leg + 2)}`];
         const [p, q] = towards.map(Math.abs), isSteep = !text && q > p, [w, h] = isSteep ? size.toReversed() : size;
         const near = (each) => each.link === link && Math.abs(each.x - x) < w + 2 && Math.abs(each.y - y) < h + 2;
-        const first = seen.find(near), inside = way[3].includes(leg);
+        const first = seen.find(near), inside = way[2].includes(leg);
         if (first) first.count += 1; else seen.push({ x, y, link, hop, text, inside, towards, isSteep, count: 1 });
       }
       return seen;
@@ -102,7 +102,7 @@
           if (spot) this.mark(layer, spot, point, text);
         });
       }
-      const corner = ([node, x, y]) => [places[node][0] + x, places[node][1] + y]; // they are told beside their nodes
+      const corner = ([node, beside]) => places[node].map((at, k) => at + along(beside, this.width, 0, k + 1));
       const pieces = (version) => (version?.[1] ?? []).map((piece) => piece.map(corner));
       for (const line of this.lines) {
         const k = latest(line.versions, us), [was, now] = [k - 1, k].map((each) => pieces(line.versions[each]));

@@ -125,10 +125,8 @@ class Board:
         keys = {id(record) for record in turning}
         self._turned = {(stage.spine.handover_of(each.t_ns), each.node, each.change.key) for each in turning}
         stale, step = dict[str, int](), stage.us(stage.spine.end_ns) // MOST_COUNTS
-        steps: list[tuple[int, str, TableChanged | None]] = [
-            (stage.us(record.t_ns), record.node, record) for record in changes(stage.spine)
-            if record.change.table == stage.table_of(record.node)
-        ]  # fmt: skip
+        own = [each for each in changes(stage.spine) if each.change.table == stage.table_of(each.node)]
+        steps: list[tuple[int, str, TableChanged | None]] = [(stage.us(each.t_ns), each.node, each) for each in own]
         steps += [(us, test.node, None) for test in self._tests for us in test[2:]]  # player.js closes the rings
         for us, node, record in sorted(steps, key=lambda each: each[0]):
             self._us, touched = us, {node}
@@ -241,12 +239,10 @@ class Board:
 
     def _flows(self, node: str, home: str) -> list[int]:
         """Return the flows whose packets follow a row of a binding cache."""
-        own = self._state[self.stage.mobile].values()
-        return [
-            int(str(row["flow_id"])) for row in own
-            if row.get("home_address") == home and row["flow_id"] in self.stage.flows
-            and (self.words.address(row.get("cn")) == node or self.stage.scene.roles[node] == "home agent")
-        ]  # fmt: skip
+        is_agent, shown = self.stage.scene.roles[node] == "home agent", self.stage.flows
+        own = [row for row in self._state[self.stage.mobile].values() if row.get("home_address") == home]
+        own = [row for row in own if is_agent or self.words.address(row.get("cn")) == node]
+        return [int(str(row["flow_id"])) for row in own if row["flow_id"] in shown]
 
     def _care_of(self, row: Row | None) -> str:
         """Name a care-of address by its network alone: a plate has no room for more."""
@@ -256,9 +252,8 @@ class Board:
         """Choose the rows of a table that there is room for: what changed, what is said to stay, flows that are drawn.
         """
         table = self.stage.table_of(node)
-        rows = [
-            (key, row) for key, row in self._state[node].items() if self.focus.has_change(Change(table, key, None, row))
-        ]  # fmt: skip
+        state, has = self._state[node], self.focus.has_change
+        rows = [(key, row) for key, row in state.items() if has(Change(table, key, None, row))]
         if table == TABLE:
             rows = [(key, row) for key, row in rows if row.get("flow_id") in self.stage.flows]
         most = self._room(node)
@@ -382,24 +377,20 @@ class Board:
         """Explain the other signs in the legend: whatever occurs in this film, and what the nodes' names mean."""
         stage, end_us = self.stage, self.stage.us(self.stage.spine.end_ns)
         seen = stage.seen()
-        wishes = "".join(
-            f"<li><span class='mipflow-kind'>{WISH.format(line_colour(stage.flows[flow].colour))}</span>"
-            f"<span>the lane wished for the {escape(stage.flows[flow].word)}</span></li>" for flow in stage.wished
-        )
         if self._tests:
             seen["test"] = max(test.gone_us for test in self._tests)
-        signs = "".join(
-            f"<li><span class='mipflow-kind'>{sign}</span>"
-            f"<span>{words}{_until(seen[kind], stage.spine.start_ns, end_us)}</span></li>"
-            for kind, (sign, words) in SIGNS.items() if kind in seen
-        )  # fmt: skip
+        wished = [stage.flows[flow] for flow in stage.wished]
+        signs = [(WISH.format(line_colour(it.colour)), f"the lane wished for the {escape(it.word)}") for it in wished]
+        until = {kind: _until(us, stage.spine.start_ns, end_us) for kind, us in seen.items()}
+        signs += [(sign, words + until[kind]) for kind, (sign, words) in SIGNS.items() if kind in seen]
+        told = [f"<li><span class='mipflow-kind'>{sign}</span><span>{words}</span></li>" for sign, words in signs]
         named = []
         for role in ROLES:
             nodes = [node for node, own in stage.scene.roles.items() if own == role]
             if nodes:
                 few = nodes if len(nodes) < 4 else [nodes[0], "…", nodes[-1]]
                 named.append(f"<b>{escape(', '.join(few))}</b> {role}{'s' * (len(nodes) > 1)}")
-        return f"{wishes}{signs}<li class='mipflow-roles'>{'; '.join(named)}</li>"
+        return f"{''.join(told)}<li class='mipflow-roles'>{'; '.join(named)}</li>"
 
     def _table(self, node: str, slot: int) -> str:
         own = node == self.stage.mobile
@@ -436,12 +427,11 @@ class Board:
     def _wished(self, flow: int, wish: Way) -> str:
         """Say when a flow was where it is wished."""
         end, roads = self.stage.spine.end_ns, self.stage.roads[flow]
-        spans = [
-            f"from {seconds(t_ns)} to {seconds(until)}" for (t_ns, way), (until, _) in pairwise([*roads, (end, None)])
-            if way is not None and way.nodes[-2] == wish.nodes[-2]
-        ]  # fmt: skip
+        spans = [(t_ns, way, until) for (t_ns, way), (until, _) in pairwise([*roads, (end, None)])]
+        there = [(t_ns, until) for t_ns, way, until in spans if way and way.nodes[-2] == wish.nodes[-2]]
+        when = " and ".join(f"from {seconds(t_ns)} to {seconds(until)}" for t_ns, until in there) or "never"
         where = over(self._leads_to(wish), tunnelled=False)
-        return f"{self.words.flows[flow]}: wished {where}; it goes there {' and '.join(spans) or 'never'}."
+        return f"{self.words.flows[flow]}: wished {where}; it goes there {when}."
 
     def sampled(self) -> list[str]:
         """Name the flows that are not drawn, and those of which not every packet is."""

@@ -7,9 +7,9 @@ so what stands beside a card is worked out in pixels, here and, by the same rule
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, repeat
 from math import hypot, inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 WIDTH = 700
 """Width of the plotting area, in pixels, for which a figure is made; a page may give it any other."""
+WIDTHS = (270, 350, 450, 700)
+"""Widths for which it is worked out how far beside its links a way lies; it is between them elsewhere."""
+SEEN, FURTHEST, COVERED = 10.0, 60, 10
+"""Least half of what goes along a way; how far it may be pushed aside, in pixels, and how many times worse it is to
+pass below a card.
+"""
 ROW_PX, TOP, BOTTOM = 56, 30, 30
 """Least height of a node that has others above and below it; margins above and below the nodes' middles."""
 UNIT_PX = 110
@@ -40,6 +46,8 @@ SIDES = {
 
 Point = tuple[float, float]
 Leg = tuple[Point, Point]
+Corner = tuple[str, Sequence[tuple[int, float, float]]]
+"""A corner of a line: at which node, and at each of `WIDTHS` how far across and down from its middle, in pixels."""
 
 
 class Box(NamedTuple):
@@ -68,7 +76,7 @@ class Box(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A way along nodes, beside the middle of its links.
+    """A way along nodes, beside the middle of its links, and past the cards of other nodes.
 
     lanes: how far to the left of each of its links, and more on a slanting one, where it is not in the middle; keep:
     half of what goes there, across and up: it goes so far to the right that what comes towards it passes beside it;
@@ -101,7 +109,7 @@ class Scene:
         """The links that are drawn: of a link of many nodes those to the node that leads on, and not each to each."""
         self.roles = {name: str(data.get("role", "")) for name, data in graph.nodes(data=True)}
         self._forwards = {name for name, does in graph.nodes(data="forwards") if does}
-        self.path, self.legs = cache(self._path), cache(self._legs)  # a film asks for few, and often
+        self.path, self.legs, self.side = cache(self._path), cache(self._legs), cache(self._side)  # few, and often
         self._lines = {name: [cut(name, MOST_LETTERS)] for name in self.places}
         for interface, neighbor in self.interfaces.items():
             if self.roles.get(neighbor) == "access router":
@@ -163,8 +171,7 @@ class Scene:
             (ax, ay), (bx, by) = self.at(a, width), self.at(b, width)
             length = hypot(bx - ax, by - ay) or 1.0
             ux, uy = (bx - ax) / length, (by - ay) / length
-            lane = way.lanes[number] * (abs(ux) + abs(uy)) if way.lanes else 0.0
-            side = lane - way.keep[0] * abs(uy) - way.keep[1] * abs(ux)
+            side = between(self.sides(way)[number], width)
             ox, oy = uy * side, -ux * side
             begin = self._leaves(a, (ox, oy), (ux, uy), margin)
             end = length - self._leaves(b, (ox, oy), (-ux, -uy), margin)
@@ -178,24 +185,44 @@ class Scene:
             made = [((x, y - self.halves[way.nodes[0]][1] - margin[1]),) * 2]
         return made
 
+    def sides(self, way: Way) -> list[list[tuple[int, float]]]:
+        """Return how far to the left of each leg a way lies, at each of `WIDTHS`, in pixels."""
+        legs = zip(pairwise(way.nodes), way.lanes or repeat(0.0), strict=False)
+        return [[(width, self.side(*ends, lane, way.keep, width)) for width in WIDTHS] for ends, lane in legs]
+
+    def _side(self, a: str, b: str, lane: float, keep: Point, width: float) -> float:
+        """Return how far to the left of a link a lane lies: no further aside than where it passes beside other cards.
+        """
+        (ax, ay), (bx, by) = self.at(a, width), self.at(b, width)
+        length = hypot(bx - ax, by - ay) or 1.0
+        u = ux, uy = (bx - ax) / length, (by - ay) / length
+        wanted = lane * (abs(ux) + abs(uy)) - keep[0] * abs(uy) - keep[1] * abs(ux)
+        room = max(keep[0], SEEN), max(keep[1], SEEN)
+        boxes = [self.box(node, width) for node in self.places if node not in (a, b)]
+        others = [box._replace(width=box.width + 2 * room[0], height=box.height + 2 * room[1]) for box in boxes]
+
+        def covered(side: float) -> float:
+            ox, oy = uy * side, -ux * side
+            far = self._leaves(a, (ox, oy), u, room), length - self._leaves(b, (ox, oy), (-ux, -uy), room)
+            start, end = ((ax + ox + ux * each, ay + oy + uy * each) for each in far)
+            return sum(box.length_inside(start, end) for box in others) if far[0] < far[1] else 0.0
+
+        tries = range(-FURTHEST, FURTHEST + 1, 2) if covered(wanted) else [0]
+        return round(wanted + min(tries, key=lambda by: COVERED * covered(wanted + by) + abs(by)), 1)
+
     def is_steep(self, link: tuple[str, ...], width: float = WIDTH) -> bool:
         """Say whether a link goes further up or down than across."""
         (ax, ay), (bx, by) = self.at(link[0], width), self.at(link[-1], width)
         return abs(by - ay) > abs(bx - ax)
 
-    def is_onward(self, a: str, b: str) -> bool:
-        """Say whether a link is gone in the direction in which its lanes are counted: the same at any width."""
-        (ax, ay), (bx, by) = self.at(a), self.at(b)
-        return (round(bx - ax, 3), round(by - ay, 3)) > (0, 0)
-
-    def corners(self, way: Way) -> list[tuple[str, float, float]]:
-        """Return the corners of a way's road, each by the node that it is at, and its pixels across and down from the
-        middle.
-        """
-        legs = self.road(way)
-        nodes = [way.nodes[0], *(node for a, b in pairwise(way.nodes) for node in (a, b, b))]
-        points = zip(nodes, [legs[0][0], *(end for _, end in legs)], strict=True)
-        return [(node, round(x - self.at(node)[0], 1), round(y - self.at(node)[1], 1)) for node, (x, y) in points]
+    def corners(self, way: Way) -> list[Corner]:
+        """Return the corners of a way's road."""
+        nodes, found = [way.nodes[0], *(node for a, b in pairwise(way.nodes) for node in (a, b, b))], []
+        for width in WIDTHS:
+            legs, middles = self.road(way, width), [self.at(node, width) for node in nodes]
+            points = zip([legs[0][0], *(end for _, end in legs)], middles, strict=True)
+            found.append([(width, round(x - ax, 1), round(y - ay, 1)) for (x, y), (ax, ay) in points])
+        return list(zip(nodes, zip(*found, strict=True), strict=True))
 
     def road(self, way: Way, width: float = WIDTH) -> list[Leg]:
         """Return a way as one line: beside each link from card to card, and from there to the middle of the card, which
@@ -295,6 +322,12 @@ class Scene:
             note = label(0, 0, text, 15, bgcolor=QUIET_CARD if quiet else CARD, **size, **edge)
             labels.append({**note, "x": self.places[name][0], "y": self.places[name][1]})
         return labels
+
+
+def between(values: Sequence[tuple[int, float]], width: float) -> float:
+    """Return at a width what is known at several."""
+    (a, before), (b, after) = next((pair for pair in pairwise(values) if width <= pair[1][0]), values[-2:])
+    return before + (after - before) * min(1.0, max(0.0, (width - a) / (b - a)))
 
 
 def _crossing(one: Leg, other: Leg) -> Point | None:

@@ -209,8 +209,7 @@ class Show(Picture):
             _button("event", 1, "Next event", "", "Event ›") if self.events else "", before if self._turn else "",
             _button("full", 0, "Full screen", "full"),
             _button("look", 0, "Look inside the packet of this event", "", "Look inside"),
-            _button("save", 0, "Save what is seen as SVG", "", "SVG"),
-            _button("save", 1, "Save what is seen as PNG", "", "PNG"),
+            *(_button("save", n, f"Save what is seen as {kind}", "", kind) for n, kind in enumerate(("SVG", "PNG"))),
         ]  # fmt: skip
         return "".join(buttons)
 
@@ -311,9 +310,8 @@ def _button(act: str, by: int, name: str, sign: str, text: str = "") -> str:
 
 # Signs as paths: not every font has them.
 SIGNS = {
-    "back": "M11 3 5 8l6 5z",
-    "on": "M5 3l6 5-6 5z", "play": "M4 2l10 6-10 6z", "pause": "M4 2h3v12H4zM9 2h3v12H9z",
-    "full": "M2 2h5v2H4v3H2zM14 14H9v-2h3V9h2z",
+    "back": "M11 3 5 8l6 5z", "on": "M5 3l6 5-6 5z", "play": "M4 2l10 6-10 6z",
+    "pause": "M4 2h3v12H4zM9 2h3v12H9z", "full": "M2 2h5v2H4v3H2zM14 14H9v-2h3V9h2z",
 }  # fmt: skip
 
 

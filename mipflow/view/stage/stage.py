@@ -11,14 +11,14 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import ceil
+from math import ceil, dist
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mipflow.sim.trace import LOST, TableChanged, Tables, Trace
 from mipflow.view.drawing import style as look
 from mipflow.view.drawing.style import Dict
 from mipflow.view.stage.film import Film
-from mipflow.view.stage.scene import BOTTOM, TOP, WIDTH, Box, Point, Scene, Way
+from mipflow.view.stage.scene import BOTTOM, TOP, WIDTH, Box, Corner, Point, Scene, Way
 from mipflow.view.story.focus import TABLE
 from mipflow.view.story.moment import CONNECTIONS, TOKENS
 from mipflow.view.story.runs import losses
@@ -47,13 +47,13 @@ HINT = "click to look inside"
 HINTS = {"lost": "lost here"}
 TUNNELS, GHOSTS_FROM = 1, 2
 """Numbers of plotly's traces: links, tunnels, then for each flow where its road was, then the roads, then wishes."""
-LANES = 45
+LANES = 40
 """Most from the middle of a link to that of the outermost mark, in pixels."""
 ROOM = 10
 """Between a mark and a card, in pixels: its arrowhead stands there."""
 
 
-WIDTHS = {"tunnel": 15, "ghost": 3, "road": 4, "wish": 1.5}
+THICK = {"tunnel": 15, "ghost": 3, "road": 4, "wish": 1.5}
 """Of lines, in pixels."""
 _DASH = {"ghost": "dot", "wish": "dash"}
 WISHED = 8
@@ -62,9 +62,7 @@ NEAR = 30
 """Pixels within which a piece of a road is where it was."""
 
 Kind = Literal["tunnel", "ghost", "road", "wish"]
-Corner = tuple[str, float, float]
 Pieces = list[list[Corner]]
-"""Lines by their corners: at which node, and how far across and down from its middle, in pixels."""
 Roads = list[tuple[int, Way | None]]
 
 
@@ -145,9 +143,11 @@ def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[S
             continue
         leg = max(0, bisect_right(times[::2], t_ns) - 1)
         left, arrived = times[2 * leg : 2 * leg + 2]
-        x, y = _on_way(scene.legs(way, layer.margin, width)[leg], left, arrived, t_ns)
+        share = min(1.0, (t_ns - left) / (arrived - left)) if arrived > left else 1.0
+        (ax, ay), (bx, by) = scene.legs(way, layer.margin, width)[leg]
         link = way.nodes[leg : leg + 2]
         across, up = room = layer.room(scene.is_steep(link, width))
+        x, y = ax + (bx - ax) * share, ay + (by - ay) * share
         spot = Spot(x, y, flight.text, link, leg in way.tunnel, room)
         for number, other in enumerate(seen):
             if other.link == spot.link and abs(other.x - spot.x) < across + 2 and abs(other.y - spot.y) < up + 2:
@@ -156,26 +156,6 @@ def spots(scene: Scene, layer: Layer, t_ns: int, width: float = WIDTH) -> list[S
         else:
             seen.append(spot)
     return seen
-
-
-class _OnLink(NamedTuple):
-    """A packet on a link: when it leaves and comes (nanoseconds), on which leg of its flight."""
-
-    left: int
-    came: int
-    leg: int
-    flight: Flight
-
-    def place(self, scene: Scene, layer: Layer, t_ns: int) -> Point:
-        """Return its middle at a time, in pixels."""
-        return _on_way(scene.legs(self.flight.way, layer.margin)[self.leg], self.left, self.came, t_ns)
-
-
-def _on_way(ends: tuple[Point, Point], left: int, came: int, t_ns: int) -> Point:
-    """Return the point between two ends at a time, for a packet that leaves one and comes to the other."""
-    (ax, ay), (bx, by) = ends
-    share = min(1.0, (t_ns - left) / (came - left)) if came > left else 1.0
-    return ax + (bx - ax) * share, ay + (by - ay) * share
 
 
 class Stage:
@@ -221,26 +201,25 @@ class Stage:
 
     def _shared(self, found: Iterable[Trip], roads: Mapping[int, Roads]) -> dict[frozenset[str], set[int]]:
         """Find the flows that use each link at some time of the film, or would as is wished."""
-        users: dict[frozenset[str], set[int]] = defaultdict(set)
         ways = [(flow, way.nodes) for flow, own in roads.items() for _, way in own if way]
         ways += [(flow, way.nodes) for flow, way in self.wished.items()]
-        for flow, nodes in [*ways, *((trip.packet.flow, _nodes(trip)) for trip in found)]:
-            for link in pairwise(nodes):
-                users[frozenset(link)].add(flow)
+        ways += [(trip.packet.flow, tuple(trip.nodes)) for trip in found]
+        users: dict[frozenset[str], set[int]] = defaultdict(set)
+        for flow, link in ((flow, link) for flow, nodes in ways for link in pairwise(nodes)):
+            users[frozenset(link)].add(flow)
         return users
 
     def _aside(self, flow: int, way: Way, *, is_packet: bool = False) -> Way:
         """Put a way into the lanes of a flow: on each link those of the flows that use it lie side by side, and packets
         of both directions pass beside each other, as far as there is room.
         """
-        if flow not in self.flows:
-            return way
         lanes = []
-        for a, b in pairwise(way.nodes):
+        for a, b in pairwise(way.nodes) if flow in self.flows else ():
             own = [each for each in self.flows if each in self._users[frozenset((a, b))] | {flow}]
             half = min(PACKET[1] / 2 + 1, LANES / (2 * len(own) - 1))  # marks of more than two flows may touch
             lane = 4 * half * ((len(own) - 1) / 2 - own.index(flow))
-            lanes.append((lane if self.scene.is_onward(a, b) else -lane) - half * is_packet)
+            (ax, ay), (bx, by) = self.scene.places[a], self.scene.places[b]
+            lanes.append((lane if (ax, -ay) < (bx, -by) else -lane) - half * is_packet)  # counted the same way back
         return way._replace(lanes=tuple(lanes))
 
     # --- what moves --------------------------------------------------------------------------------------------------
@@ -287,7 +266,7 @@ class Stage:
         if is_lost:
             times[-1] = self._gone(legs[-1])
         tunnel = tuple(number for number, leg in enumerate(legs) if leg.tunnelled)
-        way = Way(_nodes(trip), (), keep, tunnel, (0.0, 0.5 if is_lost else 1.0))
+        way = Way(tuple(trip.nodes), (), keep, tunnel, (0.0, 0.5 if is_lost else 1.0))
         return Flight(self._aside(flow, way, is_packet=True), trip.numbers[0], text, tuple(times))
 
     def _messages(self) -> Layer:
@@ -390,15 +369,15 @@ class Stage:
         start, end = self.spine.start_ns, self.spine.end_ns
         found: dict[str, list[int]] = defaultdict(list)
         for layer in self.layers:
-            links: dict[tuple[str, ...], list[_OnLink]] = defaultdict(list)
+            links: dict[tuple[str, ...], list[tuple[int, int, Flight]]] = defaultdict(list)
             for flight in layer.flights:
                 for leg, (left, came) in enumerate(zip(flight.times[::2], flight.times[1::2], strict=True)):
                     if came > start and left <= end:
-                        links[flight.way.nodes[leg : leg + 2]].append(_OnLink(left, came, leg, flight))
+                        links[flight.way.nodes[leg : leg + 2]].append((left, came, flight))
                         found[{"messages": "message", "lost": "lost"}.get(layer.name, "packet")].append(came)
                         found["tunnel"] += [came] * (leg in flight.way.tunnel)
             for own in links.values():
-                found["several"] += self._together(layer, own) * (layer.name != "lost")
+                found["several"] += self._together(layer, own) if layer.name != "lost" else []
         keys = {moment.t_ns for moment in self.spine.moments if moment.is_key and moment.is_told}
         turns = [caption.t_ns for caption in self.spine.captions if caption.is_key]
         found["row"] += [end] * bool(keys)
@@ -411,16 +390,13 @@ class Stage:
                 found["ghost"] += [min([*later, end])] * (t_ns in keys and was is not None and was != now)
         return {kind: self.us(min(max(times), end)) for kind, times in found.items() if times}
 
-    def _together(self, layer: Layer, own: list[_OnLink]) -> list[int]:
+    def _together(self, layer: Layer, own: list[tuple[int, int, Flight]]) -> Iterator[int]:
         """Find when packets that follow each other on a link are one mark, in nanoseconds."""
-        times = list[int]()
-        for before, after in pairwise(sorted(own, key=lambda each: each.left)):
-            at = max(after.left, self.spine.start_ns) + (layer.name != "messages")
-            if at < min(before.came, self.spine.end_ns):
-                across, up = layer.room(self.scene.is_steep(before.flight.way.nodes[before.leg : before.leg + 2]))
-                (ax, ay), (bx, by) = (each.place(self.scene, layer, at) for each in (before, after))
-                times += [before.came] * (abs(ax - bx) < across + 2 and abs(ay - by) < up + 2)
-        return times
+        for (_, came, one), (left, _, other) in pairwise(sorted(own, key=lambda each: each[0])):
+            at = max(left, self.spine.start_ns) + (layer.name != "messages")
+            both = layer._replace(flights=[one, other])
+            if at < min(came, self.spine.end_ns) and spots(self.scene, both, at)[0].packets > 1:
+                yield came
 
     # --- as plain values ---------------------------------------------------------------------------------------------
 
@@ -443,35 +419,20 @@ class Stage:
                 text = [flight.text] if layer.size == MESSAGE else []
                 flights.append([way(flight.way), flight.hop, [self.us(t_ns) for t_ns in flight.times], *text])
             layers.append({"trace": trace, **self._look_of(layer), "flights": flights})
-        lines = [
-            {
-                "trace": trace, "kind": kind,
-                "versions": [
-                    [self.us(t_ns), [[[nodes[node], x, y] for node, x, y in piece] for piece in pieces]]
-                    for t_ns, pieces in versions
-                ],
-            }
-            for trace, (kind, versions) in enumerate(self.lines(), TUNNELS)
-        ]  # fmt: skip
-        lanes = [way.lanes or (0,) * len(way.nodes) for way in ways]
-        drawn = [
-            [[nodes[it] for it in way.nodes], own, way.keep, way.tunnel, *way.last]
-            for way, own in zip(ways, lanes, strict=True)
-        ]
-        return {
-            "nodes": [[*scene.places[name], *scene.halves[name]] for name in nodes], "layers": layers, "lines": lines,
-            "ways": drawn,
-        }  # fmt: skip
+        lines = []
+        for trace, (kind, versions) in enumerate(self.lines(), TUNNELS):
+            made = [[self.us(t), [[[nodes[node], at] for node, at in piece] for piece in own]] for t, own in versions]
+            lines.append({"trace": trace, "kind": kind, "versions": made})
+        drawn = [[[nodes[it] for it in way.nodes], scene.sides(way), way.tunnel, *way.last] for way in ways]
+        cards = [[*scene.places[name], *scene.halves[name]] for name in nodes]
+        return {"nodes": cards, "layers": layers, "lines": lines, "ways": drawn}
 
     def _look_of(self, layer: Layer) -> Dict:
         style = self.flows.get(int(layer.name)) if layer.name.isdigit() else None
         letter, symbol = (style.letter, style.symbol) if style else ("✕", "square")
         wide = [outline(layer.room(is_steep), symbol) for is_steep in (False, True)]
-        upright = UPRIGHT.format(letter)
-        return {
-            "letter": letter, "kind": "layer", "upright": upright, "wide": wide, "size": layer.size,
-            "margin": layer.margin,
-        }  # fmt: skip
+        told: Dict = {"letter": letter, "kind": "layer", "upright": UPRIGHT.format(letter), "wide": wide}
+        return told | {"size": layer.size, "margin": layer.margin}
 
     @property
     def first_layer(self) -> int:
@@ -500,7 +461,8 @@ class Stage:
         corners, roads = self.scene.corners, [self.roads[flow] for flow in self.flows]
         times = sorted({self.spine.start_ns, *(t_ns for versions in roads for t_ns, _ in versions)})
         now = [(t_ns, [_way_at(versions, t_ns) for versions in roads]) for t_ns in times]
-        yield "tunnel", [(t_ns, [leg for way in ways if way for leg in self._in_tunnel(way)]) for t_ns, ways in now]
+        tunnels = [(t_ns, [(corners(way), leg) for way in ways if way for leg in way.tunnel]) for t_ns, ways in now]
+        yield "tunnel", [(t_ns, [road[3 * leg + 1 : 3 * leg + 3] for road, leg in own]) for t_ns, own in tunnels]
         for versions in roads:
             yield "ghost", [(t_ns, self._left_by(versions, t_ns)) for t_ns in (times[0], *self.turns)]
         for versions in roads:
@@ -508,10 +470,6 @@ class Stage:
         for way in self.wished.values():
             edges = [tuple(lane + edge for lane in way.lanes) for edge in (-WISHED, WISHED)]
             yield "wish", [(times[0], [corners(way._replace(lanes=lanes)) for lanes in edges])]
-
-    def _in_tunnel(self, way: Way) -> Pieces:
-        corners = self.scene.corners(way)
-        return [corners[3 * leg + 1 : 3 * leg + 3] for leg in way.tunnel]
 
     def _left_by(self, versions: Roads, t_ns: int) -> Pieces:
         """Return the pieces of a road that was left at a time, but for those that the new one has as well."""
@@ -536,7 +494,7 @@ class Stage:
         data, styles = [scene.link_line()], 2 * [*self.flows.values()] + [self.flows[flow] for flow in self.wished]
         for (kind, versions), style in zip(self.lines(), [None, *styles], strict=True):
             line: Dict = {"color": look.line_colour(style.colour) if style else look.PURPLE, "simplify": False}
-            line |= {"width": WIDTHS[kind]} | ({"dash": style.dash if kind == "road" else _DASH[kind]} if style else {})
+            line |= {"width": THICK[kind]} | ({"dash": style.dash if kind == "road" else _DASH[kind]} if style else {})
             opacity = 0.45 if kind == "tunnel" else 1
             data.append(look.scatter("lines", *self._line(versions[-1][1]), line=line, opacity=opacity))
         looks = self.flows.values()
@@ -549,7 +507,8 @@ class Stage:
             marker = {"symbol": symbol, "size": size, "color": colour, "opacity": 1, "line": edges}
             more: Dict = {"text": texts + ["-"] * (room - len(texts)), "textfont": look.font(14, ink, bold=True)}
             more |= {"textposition": "middle center", "hoverinfo": "text", "hovertext": HINTS.get(layer.name, HINT)}
-            xs, ys = self._points([(spot.x, spot.y) for spot in seen], room)
+            places = [scene.units((spot.x, spot.y)) for spot in seen] + [(PARKED, PARKED)] * room
+            xs, ys = map(list, zip(*places[:room], strict=True))
             data.append(look.scatter("markers+text", xs, ys, marker=marker, **more))
         for each in data:
             each["cliponaxis"] = False
@@ -560,18 +519,13 @@ class Stage:
         )  # fmt: skip
         return {"data": data, "layout": layout, "config": look.CONFIG}
 
-    def _points(self, points: Sequence[Point | None], room: int) -> tuple[list[float], list[float]]:
-        places = [self.scene.units(point) if point else (PARKED, PARKED) for point in points[:room]]
-        places += [(PARKED, PARKED)] * (room - len(places))
-        return [x for x, _ in places], [y for _, y in places]
-
     def _line(self, pieces: Pieces) -> tuple[list[float | None], list[float | None]]:
         """Return pieces as one line with gaps."""
         xs: list[float | None] = []
         ys: list[float | None] = []
         for piece in pieces:
-            at = [(self.scene.at(node), x, y) for node, x, y in piece]
-            points = [self.scene.units((left + x, top + y)) for (left, top), x, y in at]
+            ends = [(self.scene.at(node), beside[-1]) for node, beside in piece]
+            points = [self.scene.units((left + x, top + y)) for (left, top), (_, x, y) in ends]
             xs, ys = [*xs, *(x for x, _ in points), None], [*ys, *(y for _, y in points), None]
         return xs or [PARKED, PARKED + 1], ys or [PARKED, PARKED]
 
@@ -584,18 +538,13 @@ def outline(size: tuple[int, int], symbol: str) -> str:
     return f"M{-across // 2},{-size[1] // 2}{right}q0,{bend} {-bend},{bend}{left}q0,{-bend} {bend},{-bend}z"
 
 
-def _nodes(trip: Trip) -> tuple[str, ...]:
-    return trip.legs[0].sender, *(leg.receiver for leg in trip.legs)
-
-
 def _way_at(versions: Roads, t_ns: int) -> Way | None:
     return next((way for at, way in reversed(versions) if at <= t_ns), None)
 
 
 def _are_near(one: Sequence[Corner], other: Sequence[Corner]) -> bool:
     """Say whether two pieces of roads are nearly the same."""
-    both = zip(one, other, strict=True)
-    return all(a == b and abs(ax - bx) < NEAR and abs(ay - by) < NEAR for (a, ax, ay), (b, bx, by) in both)
+    return all(a == b and dist(at[-1], to[-1]) < NEAR for (a, at), (b, to) in zip(one, other, strict=True))
 
 
 def changes(spine: Spine) -> list[TableChanged]:
