@@ -63,8 +63,7 @@ class CarriedHost(Host):
                 each.leave()
         arrived, segment = self.interfaces[interface], self.network.segments[interface]
         arrived.join(segment)
-        forwards = self.network.graph.nodes(data="forwards")
-        arrived.router = next(port for port in segment.ports if forwards[port.owner])
+        arrived.router = self.network.routers_on(segment)[0]
         address = old if keep and old is not None else figures.ACCESS[interface][1].address(figures.MOBILE_NODE)
         arrived.add_address(address)
         if old is not None:

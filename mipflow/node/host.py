@@ -66,8 +66,7 @@ class Host(Node):
     def settle(self, segment: Segment, interface_identifier: int, name: str = "eth0") -> Interface:
         """Live on a segment for good: a fixed address of its prefix, its router as default router."""
         interface = self.live_on(segment, interface_identifier, name)
-        forwards = self.network.graph.nodes(data="forwards")
-        interface.router = next((port for port in segment.ports if forwards[port.owner]), None)
+        interface.router = next(iter(self.network.routers_on(segment)), None)
         return interface
 
     def advertised(self, interface: Interface, message: RouterAdvertisement, source: Address) -> None:

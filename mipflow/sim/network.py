@@ -66,8 +66,11 @@ class Network(Unique):
         """The number among the networks of this process, so that each has a name of its own."""
         self.clock = Clock()
         self.trace = Trace(trace)
-        self.graph: networkx.Graph[str] = networkx.Graph()
-        """Nodes with `x`, `y`, `role`, `forwards`; edges with `segment` and `delay_ms`."""
+        self._graph: networkx.Graph[str] = networkx.Graph()
+        self._routers: networkx.Graph[str] = networkx.Graph()
+        """The nodes that forward, and the edges between them: hosts carry no transit."""
+        self._joined: list[tuple[str, Segment, list[Port], int]] = []
+        """Nodes that have come to a segment, with the list of its ports and how many of these were there before."""
         self.segments: dict[str, Segment] = {}
         self.segment_type: type[Segment] = Segment
         self.meters: defaultdict[int, Meter] = defaultdict(Meter)
@@ -90,6 +93,17 @@ class Network(Unique):
         """The name by which a reader can tell it from all others."""
         return f"world {self.number} ({self.title}, seed {self.seed})"
 
+    @property
+    def graph(self) -> networkx.Graph[str]:
+        """Nodes with `x`, `y`, `role`, `forwards`; edges with `segment` and `delay_ms`, which are made when somebody
+        looks: a crowd on a link has one for each two of it.
+        """
+        for node, segment, ports, before in self._joined:
+            for other in ports[:before]:
+                self._graph.add_edge(node, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
+        self._joined.clear()
+        return self._graph
+
     def check_own(self, thing: object, network: Surroundings | None) -> None:
         """Raise ProtocolMisuse for a thing of another network. `network` is None for one that is in none yet."""
         if network is not None and network is not self:
@@ -108,9 +122,10 @@ class Network(Unique):
         """Add a node at the coordinates (x, y) of the pictures; `forwards` for a router."""
         check(TEXT, TopologyError, name=name)
         check(number(-(10**6), 10**6), TopologyError, x=x, y=y)
-        if name in self.graph:
+        if name in self._graph:
             raise TopologyError(f"there are two nodes named {name!r}; names must differ", name)
-        self.graph.add_node(name, x=x, y=y, role=role, forwards=forwards)
+        self._graph.add_node(name, x=x, y=y, role=role, forwards=forwards)
+        self._routers.add_nodes_from([name] * forwards)
         self._places[name] = []
 
     def add_segment(self, name: str, link: Link, prefix: Prefix | None = None) -> Segment:
@@ -144,9 +159,11 @@ class Network(Unique):
         """Put an interface on a segment. Raises ProtocolMisuse for one of another network."""
         self.check_segment(segment)
         self.check_own(port, getattr(port, "network", None))
-        for other in segment.ports:
-            self.graph.add_edge(port.owner, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
+        routers = self.routers_on(segment) if port.owner in self._routers else []
         segment.attach(port)
+        self._joined.append((port.owner, segment, segment.ports, len(segment.ports) - 1))
+        for other in routers:
+            self._routers.add_edge(port.owner, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
         self._places[port.owner].append((port, segment))
         self._reshaped(port.owner)
 
@@ -156,9 +173,8 @@ class Network(Unique):
         self.check_own(port, getattr(port, "network", None))
         segment.detach(port)
         self._places[port.owner].remove((port, segment))
-        for other in segment.ports:
-            if self.graph.has_edge(port.owner, other.owner):
-                self.graph.remove_edge(port.owner, other.owner)
+        for graph in (self.graph, self._routers):
+            graph.remove_edges_from([(port.owner, other.owner) for other in segment.ports])
         self._reshaped(port.owner)
 
     def interfaces(self, node: str) -> list[str]:
@@ -175,15 +191,16 @@ class Network(Unique):
 
     def segment_changed(self, segment: Segment) -> None:
         """Take over what a segment's link is like now, and forget all routes."""
-        for _, _, edge in self.graph.edges([port.owner for port in segment.ports], data=True):
-            if edge["segment"] == segment.name:
-                edge["delay_ms"] = segment.link.delay_ms
+        for graph in (self.graph, self._routers):
+            for _, _, edge in graph.edges([port.owner for port in segment.ports], data=True):
+                if edge["segment"] == segment.name:
+                    edge["delay_ms"] = segment.link.delay_ms
         self._trees.clear()
         self.changed()
 
     def _reshaped(self, node: str) -> None:
         """Forget the shortest paths that a link of `node` may be part of: a host carries no transit."""
-        for start in list(self._trees) if self.graph.nodes[node]["forwards"] else [node]:
+        for start in list(self._trees) if node in self._routers else [node]:
             self._trees.pop(start, None)
         self.changed()
 
@@ -199,6 +216,10 @@ class Network(Unique):
         """Return the segment whose prefix is the longest that matches, or None."""
         matching = (self._prefixes.get(Prefix.around(address, length)) for length in self._lengths)
         return next((segment for segment in matching if segment is not None), None)
+
+    def routers_on(self, segment: Segment) -> list[Port]:
+        """Return the ports of routers on a segment, in order of coming."""
+        return [port for port in segment.ports if port.owner in self._routers]
 
     def prefix_of(self, segment: Segment) -> Prefix | None:
         """Return the first prefix of a segment, or None."""
@@ -218,7 +239,7 @@ class Network(Unique):
         lengths, paths, ways = self._trees[node]
         if segment not in ways:
             own = next((port for port, place in self._places[node] if place is segment), None)
-            routers = [port.owner for port in segment.ports if self.graph.nodes[port.owner]["forwards"]]
+            routers = [port.owner for port in self.routers_on(segment)]
             reached = [(lengths[router], router) for router in routers if router in lengths and own is None]
             ways[segment] = own, self.channel_between(node, paths[min(reached)[1]][1]) if reached else None
         own, onward = ways[segment]
@@ -230,8 +251,7 @@ class Network(Unique):
     def _shortest_paths(self, node: str) -> tuple[dict[str, float], dict[str, list[str]]]:
         import networkx
 
-        forwards = self.graph.nodes(data="forwards")
-        through = self.graph.subgraph([name for name, does in forwards if does or name == node])
+        through = self._routers if node in self._routers else self.graph.subgraph([*self._routers, node])
         return networkx.single_source_dijkstra(through, node, weight="delay_ms")  # type: ignore[return-value]
 
     def channel_between(self, sender: str, receiver: str) -> Channel:

@@ -85,8 +85,8 @@ class BytePort(Unique):
         if packet.destination.is_multicast:
             return others
         neighbor = self.segment.neighbors.get(packet.destination)
-        forwards = self.network.graph.nodes(data="forwards")
-        found = [port for port in others if port is neighbor] or [port for port in others if forwards[port.owner]][:1]
+        routers = [port for port in self.network.routers_on(self.segment) if port is not self]
+        found = [port for port in others if port is neighbor] or routers[:1]
         if not found:
             self._drop(packet, f"nobody on {self.name} has {packet.destination}")
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 from typing import Any
 
 import pytest
@@ -232,6 +233,31 @@ def test_the_way_of_a_host_is_that_of_the_link_on_which_it_is(searched: list[str
         assert {way.sender for way in ways if way is not None} == {moving}
         moving.leave()
     assert network.way("moving", near.address) is None
+
+
+def test_a_graph_that_is_looked_at_late_is_that_which_was_looked_at_all_along() -> None:
+    """Edges are made when somebody looks; who comes and goes, and what links become, is in them in the same order."""
+    looked_at, late = (Network() for _ in range(2))
+    for network in (looked_at, late):
+        random = Random(7)
+        links = [network.add_segment(f"link {number}", Link(number + 1)) for number in range(3)]
+        nodes = [(Host if number % 3 else Router)(network, f"N{number}") for number in range(8)]
+        ports = [node.add_interface(name, 5) for node in nodes for name in ("one", "two")]
+        for step in range(120):
+            port, link = random.choice(ports), random.choice(links)
+            if port.segment is not None:
+                port.leave()
+            else:
+                port.join(link)
+            if step % 20 == 19:
+                link.configure(Link(step))
+            if network is looked_at:
+                assert network.graph.number_of_nodes() == 8
+    before, after = (
+        [(node, list(network.graph.adj[node].items())) for node in network.graph] for network in (looked_at, late)
+    )
+    assert before == after
+    assert {port.owner for port in late.routers_on(late.segments["link 1"])} <= {"N0", "N3", "N6"}
 
 
 def test_who_knows_no_road_is_not_told_that_roads_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
