@@ -159,10 +159,9 @@ class Network(Unique):
         """Put an interface on a segment. Raises ProtocolMisuse for one of another network."""
         self.check_segment(segment)
         self.check_own(port, getattr(port, "network", None))
-        routers = self.routers_on(segment) if port.owner in self._routers else []
         segment.attach(port)
         self._joined.append((port.owner, segment, segment.ports, len(segment.ports) - 1))
-        for other in routers:
+        for other in self.routers_on(segment)[:-1] if port.owner in self._routers else ():
             self._routers.add_edge(port.owner, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
         self._places[port.owner].append((port, segment))
         self._reshaped(port.owner)

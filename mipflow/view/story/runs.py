@@ -71,8 +71,7 @@ def runs(trace: Trace, start_ns: int, end_ns: int, mobile: str) -> list[Run]:
     """Return the runs of each flow between two times (nanoseconds) by their start, in the direction in which most of
     its packets go.
     """
-    known = streams(trace, start_ns, end_ns)
-    found = {label: stream.between(trace, start_ns, end_ns) for label, stream in known.items()}
+    found = {flow: each.between(trace, start_ns, end_ns) for flow, each in streams(trace, start_ns, end_ns).items()}
     flows: dict[int, list[Stream]] = {}
     for label, stream in sorted(found.items(), key=lambda each: each[1].firsts[:1]):
         if stream.firsts:

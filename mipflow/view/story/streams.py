@@ -121,13 +121,12 @@ class Streams(dict[int, Stream]):
             for number, key, link in zip(count(at), map(id, inside[at - begin :]), channel[at:stop], strict=False):
                 trip = latest.get(key)
                 if trip is None or ends[trip] != senders[link]:
-                    latest[key] = len(firsts)
+                    trip = latest[key] = len(firsts)
                     firsts.append(number)
                     lasts.append(number)
-                    ends.append(receivers[link])
-                else:
-                    lasts[trip] = number
-                    ends[trip] = receivers[link]
+                    ends.append("")
+                lasts[trip] = number
+                ends[trip] = receivers[link]
             begun = len(firsts) if begun < 0 else begun
             at, stop = stop, bisect_right(sent, max(map(arrived.__getitem__, lasts[:begun]), default=0))
             inside += _inside(trace, at, stop)
@@ -136,27 +135,24 @@ class Streams(dict[int, Stream]):
 
     def _enter(self, trace: Trace, firsts: list[int], lasts: list[int], packets: list[Packet]) -> None:
         """Add trips to their streams: their first and last hops, and their packets."""
-        labels = [packet.header.label for packet in packets]
+        sent, _, arrived, channel, _ = trace.read_columns()
+        carried, labels = trace.packets, [packet.header.label for packet in packets]
         for label, own in groupby(sorted(range(len(labels)), key=labels.__getitem__), labels.__getitem__):
             if label:  # signalling has none
                 places = list(own)
-                of = [firsts[at] for at in places], [lasts[at] for at in places]
-                self._add(trace, label, of, [packets[at] for at in places])
-        sent, arrived = trace.sent, trace.arrived
+                begun, ended = [firsts[at] for at in places], [lasts[at] for at in places]
+                inner = [packets[at] for at in places]
+                near = zip(ended if label < 0 else begun, inner, strict=True)
+                ways = [2 * channel[hop] + (carried[hop] is not packet) for hop, packet in near]
+                made, came = [packet.sent_ns for packet in inner], [arrived[hop] for hop in ended]
+                stream = self.setdefault(label, Stream.empty())
+                place = bisect_left(stream.firsts, begun[0])
+                for column, new in zip(stream, (begun, ended, made, came, ways), strict=True):
+                    column[place:place] = array(column.typecode, new)
+                if any(type(packet.payload) is TCP for packet in inner):
+                    self.over_tcp.add(label)
         is_under_way = map(sent[-1].__le__, map(arrived.__getitem__, lasts))
         self._over = min(self._over, next(compress(firsts, is_under_way), len(trace)))
-
-    def _add(self, trace: Trace, label: int, hops: tuple[list[int], list[int]], packets: list[Packet]) -> None:
-        """Add trips to a stream: their first and last hops, and their packets."""
-        near, (_, _, arrived, channel, _), carried = hops[label < 0], trace.read_columns(), trace.packets
-        ways = [2 * channel[hop] + (carried[hop] is not packet) for hop, packet in zip(near, packets, strict=True)]
-        made, ended = [packet.sent_ns for packet in packets], [arrived[hop] for hop in hops[1]]
-        stream = self.setdefault(label, Stream.empty())
-        place = bisect_left(stream.firsts, hops[0][0])
-        for column, new in zip(stream, (*hops, made, ended, ways), strict=True):
-            column[place:place] = array(column.typecode, new)
-        if any(type(packet.payload) is TCP for packet in packets):
-            self.over_tcp.add(label)
 
 
 def _inside(trace: Trace, first: int, end: int) -> list[Packet]:
