@@ -238,9 +238,8 @@ class Network(Unique):
         lengths, paths, ways = self._trees[node]
         if segment not in ways:
             own = next((port for port, place in self._places[node] if place is segment), None)
-            routers = [port.owner for port in self.routers_on(segment)]
-            reached = [(lengths[router], router) for router in routers if router in lengths and own is None]
-            ways[segment] = own, self.channel_between(node, paths[min(reached)[1]][1]) if reached else None
+            near = [(lengths[each.owner], each.owner) for each in self.routers_on(segment) if each.owner in lengths]
+            ways[segment] = own, self.channel_between(node, paths[min(near)[1]][1]) if near and own is None else None
         own, onward = ways[segment]
         if own is None:
             return onward

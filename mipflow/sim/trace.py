@@ -136,8 +136,8 @@ class Trace(Unique):
         """The hops since the columns were last read, each packed by ROW: one call for five columns, which is quick."""
         self.unmade: list[Packet] = []
         """The packet of each hop, some of them promised only: nothing is in their places yet."""
-        self._promises: list[tuple[int, Callable[[], Iterable[Packet]]]] = []
-        """The first place of each promise, and what makes the packets."""
+        self._promises: list[Callable[[list[Packet], int, int], object]] = []
+        """Functions that make the promised packets from one place to before another."""
         self._channels: list[ChannelName] = []
         self._unread: list[Callable[[], Iterable[ChannelName]]] = []
         self._promised = 0
@@ -165,9 +165,11 @@ class Trace(Unique):
         self.new_rows += ROW.pack(sent_ns, started_ns, arrived_ns, channel, packet.hop_limit)
         self.unmade.append(packet)
 
-    def promise(self, count: int, packets: Callable[[], Iterable[Packet]]) -> None:
-        """Have a place for each of `count` packets, which are made when somebody reads them: promises in order."""
-        self._promises.append((len(self.unmade), packets))
+    def promise(self, count: int, make: Callable[[list[Packet], int, int], object]) -> None:
+        """Have a place for each of `count` packets, which are made when somebody reads them: `make(packets, a, b)` puts
+        those from place `a` to before `b` of the trace where nothing is yet.
+        """
+        self._promises.append(make)
         self.unmade += [None] * count  # type: ignore[list-item]
 
     def warn_if_large(self) -> None:
@@ -202,11 +204,20 @@ class Trace(Unique):
     @property
     def packets(self) -> list[Packet]:
         """The packet of each hop, as it is now: it has gone on since."""
-        for first, make in self._promises:
-            made = list(make())
-            self.unmade[first : first + len(made)] = made
+        for make in self._promises:
+            make(self.unmade, 0, len(self.unmade))
         self._promises.clear()
         return self.unmade
+
+    def packet(self, number: int) -> Packet:
+        """Return the packet of one hop."""
+        return self.unmade[number] or self.carried(number, number + 1)[0]
+
+    def carried(self, first: int, end: int) -> list[Packet]:
+        """Return the packets of the hops from one to before another; no others are made."""
+        for make in self._promises:
+            make(self.unmade, first, end)
+        return self.unmade[first:end]
 
     def read_columns(self) -> tuple[array[int], ...]:
         """Return all columns, in the order of ROW."""
@@ -254,7 +265,7 @@ class Trace(Unique):
         if not (isinstance(number, Integral) and 0 <= number < len(self)):
             held = f"0 to {len(self) - 1}" if len(self) else "none: run the world first, with trace='all'"
             raise ProtocolMisuse(f"there is no packet-hop {shown(number)}; the trace holds {held}", number)
-        packet = self.packets[number].copy()
+        packet = self.packet(number).copy()
         sent, started, arrived, channel, packet.hop_limit = (column[number] for column in self.read_columns())
         return Hop(number, sent, started, arrived, self.channels[channel], packet.hop_limit, packet)
 

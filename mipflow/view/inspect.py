@@ -226,7 +226,7 @@ def carried(
     seen: dict[int, int] = {}
     numbers: dict[int | str, int] = {}
     for number in hops:
-        packet = id(trace.packets[number])
+        packet = id(trace.packet(number))
         if packet not in seen and len(cards) < MOST_CARRIED:
             hop, seen[packet] = trace[number], len(cards)
             ways = WAYS.format(ns=hop.started_ns, hop=number)

@@ -97,7 +97,7 @@ def ladder(
 
     def event(leg: Trip) -> Event:
         moments = (whose[leg.numbers[0]],) if leg.numbers[0] in whose else ()
-        named = story.words.address(trace.packets[leg.numbers[-1]].destination)
+        named = story.words.address(trace.packet(leg.numbers[-1]).destination)
         meant = leg.receiver if leg.arrived_ns != LOST else named if named in graph else mobile
         return Event(leg.started_ns, moments, leg, (leg.sender, meant))
 

@@ -120,7 +120,7 @@ def _sequences(trace: Trace, flow: int, start_ns: int, end_ns: int) -> Iterator[
     most, times, segments = 0, list[int](), list[TCP]()
     for label in sorted({flow, -flow} & found.over_tcp):
         firsts = found[label].between(trace, start_ns, end_ns, under_way=True).firsts
-        packets = map(trace.packets.__getitem__, firsts)
+        packets = map(trace.packet, firsts)
         inside = [each if type(each.payload) is TCP else each.unsealed() for each in packets]
         own = [each.payload for each in inside if type(each.payload) is TCP]
         if (total := sum([len(each.payload) for each in own])) > most:

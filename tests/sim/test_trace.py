@@ -292,9 +292,11 @@ def test_promised_packets_are_made_once_when_somebody_looks_and_stand_in_their_p
     trace, made = Trace(), list[int]()
 
     def promise(first: int) -> None:
-        def make() -> list[Packet]:
-            made.append(first)
-            return [datagram(100, first), datagram(100, first + 1)]
+        def make(packets: list[Packet], begin: int, end: int) -> None:
+            for place in range(max(begin, first), min(end, first + 2)):
+                if packets[place] is None:
+                    made.append(place)
+                    packets[place] = datagram(100, place)
 
         trace.new_rows += ROW.pack(0, 0, 1, 0, 64) * 2
         trace.promise(2, make)
@@ -306,6 +308,8 @@ def test_promised_packets_are_made_once_when_somebody_looks_and_stand_in_their_p
     promise(4)
     assert len(trace) == 6 and not made, "a length needs no packet"
     expected = [datagram(100, number).fields() for number in range(6)]
+    assert [packet.fields() for packet in trace.carried(2, 5)] == expected[2:5] and made == [2, 4]
+    assert trace[5].packet.fields() == expected[5] and trace.packet(0).fields() == expected[0] and made == [2, 4, 5]
     assert [packet.fields() for packet in trace.packets] == expected
     assert [hop.packet.hop_limit for hop in trace] == [64] * 6
-    assert trace.packets[4] is trace.packets[4] and made == [1, 4]
+    assert trace.packets[4] is trace.packet(4) and made == [2, 4, 5, 1]

@@ -6,8 +6,8 @@ Rows that repeat themselves are kept once, as a stretch that comes several times
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from functools import cmp_to_key, lru_cache, partial
 from operator import itemgetter
 from typing import NamedTuple
@@ -23,12 +23,14 @@ ENTERED: Callable[[Event], int] = lambda left: left[1][0]  # noqa: E731
 
 class Stretch(NamedTuple):
     """Rows in order that come `times` times, each time `period_ns` later. left: what left lanes, which each row tells
-    of the first time; octets: these rows; stops: which lane each packet entered.
+    of the first time; octets: these rows; stops: which lane each packet entered; sent_ns: when the first packet was
+    sent that entered each.
     """
 
     left: list[Event]
     octets: bytes
     stops: list[Stop]
+    sent_ns: dict[Stop, int]
     times: int
     period_ns: int
 
@@ -74,7 +76,9 @@ class Rows:
             order = self._order
             exact: Callable[[Event, Event], int] = lambda one, other: order.compare(one[1], other[1])  # noqa: E731
             left.sort(key=cmp_to_key(exact))
-        self._stretches.append(Stretch(left, _rows_of(left), [item[1][2] for item in left], count, period_ns))
+        stops = [item[1][2] for item in left]
+        sent_ns = {stop: stop.train.tell(stop, number * count) for stop, number in Counter(stops).items()}
+        self._stretches.append(Stretch(left, _rows_of(left), stops, sent_ns, count, period_ns))
         self.left = []
 
     def merge(self) -> None:
@@ -128,7 +132,8 @@ class Rows:
             rows += _later(stretch.octets[at * ROW.size :], first * period_ns, period_ns, 1)
             rows += _later(stretch.octets, (first + 1) * period_ns, period_ns, last - first - 1)
             rows += _later(stretch.octets[: until * ROW.size], last * period_ns, period_ns, 1)
-        self._trace.promise(end - begin, partial(_packets, stretch.stops, begin, end))
+        place = len(self._trace.unmade) - begin
+        self._trace.promise(end - begin, partial(_make, stretch.stops, stretch.sent_ns, period_ns, place, begin, end))
         self._written = end
         if end == size * stretch.times:
             self._stretches.popleft()
@@ -163,8 +168,21 @@ def _ones(count: int) -> int:
     return int.from_bytes(ROW.pack(1, 1, 1, 0, 0) * count, "little")
 
 
-def _packets(stops: list[Stop], begin: int, end: int) -> Iterator[Packet]:
-    """Give the packets of the rows of a stretch."""
-    for place in range(begin, end):
-        stop = stops[place % len(stops)]
-        yield stop.train.entered(stop)
+def _make(
+    stops: list[Stop], sent_ns: dict[Stop, int], period_ns: int, place: int, begin: int, end: int,
+    packets: list[Packet], first: int, last: int,
+) -> None:  # fmt: skip
+    """Put the packets of rows of a stretch, `begin` to before `end`, where nothing is yet among the packets of a trace:
+    in places `first` to before `last`; `place` is that of the stretch's first row.
+    """
+    begin, end = max(begin, first - place), min(end, last - place)
+    if begin >= end:
+        return
+    periods, at = divmod(begin, len(stops))
+    before = Counter(stops[:at])
+    sent = {stop: t + periods * period_ns + before[stop] * stop.train.interval_ns for stop, t in sent_ns.items()}
+    for number in range(begin, end):
+        stop = stops[number % len(stops)]
+        if packets[place + number] is None:
+            packets[place + number] = stop.train.entered(stop, sent[stop])
+        sent[stop] += stop.train.interval_ns

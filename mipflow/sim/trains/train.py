@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import sub
 from typing import cast
@@ -73,8 +74,8 @@ class Train(Sender):
     """A train of the packets that `tick` would send; asked: says how they depart now; end_ns: none is sent then."""
 
     __slots__ = (
-        "_arrivals", "_made", "_order", "_told", "asked", "delivered_ns", "end_ns", "received", "sent", "stops", "tick",
-        "way",
+        "_arrivals", "_asked", "_made", "_order", "_told", "asked", "delivered_ns", "end_ns", "received", "sent",
+        "stops", "tick", "way",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +94,8 @@ class Train(Sender):
         """When packets arrived as it was last brought up to date, and after how long."""
         self._made: dict[int, list[Packet]] = {}
         """Time at which a packet was sent -> the packet at each stop that it has entered, where somebody needs it."""
+        self._asked = Counter[int]()
+        """Time at which a packet was sent -> how many of its rows have asked for it."""
         self._told = [root_ns] * (len(way.answers) + 1)
         """For each stop: when the last packet was sent of those that the trace has from there."""
 
@@ -165,12 +168,18 @@ class Train(Sender):
         """Return the packet of an item, as it came over the link before."""
         return self._packet(sent_ns(item), item[1][2].place)
 
-    def entered(self, stop: Stop) -> Packet:
-        """Return the next packet that entered a stop, for the trace, which asks for them in order."""
-        self._told[stop.place] = sent = self._told[stop.place] + self.interval_ns
-        packet = self._packet(sent, stop.place)
-        if stop.following.lane is None and sent <= self.delivered_ns:
-            del self._made[sent]
+    def tell(self, stop: Stop, count: int) -> int:
+        """Count packets that entered a stop, for the trace; return when the first of them was sent (nanoseconds)."""
+        sent_ns = self._told[stop.place] + self.interval_ns
+        self._told[stop.place] += count * self.interval_ns
+        return sent_ns
+
+    def entered(self, stop: Stop, sent_ns: int) -> Packet:
+        """Return the packet that was sent at a time as it entered a stop, for the trace, which asks once for each."""
+        packet = self._packet(sent_ns, stop.place)
+        self._asked[sent_ns] += 1
+        if self._asked[sent_ns] == len(self.stops) - 1 and sent_ns <= self.delivered_ns:
+            del self._made[sent_ns], self._asked[sent_ns]
         return packet
 
     def _packet(self, sent_ns: int, place: int) -> Packet:

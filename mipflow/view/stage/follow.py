@@ -40,7 +40,7 @@ def cards(stage: Stage, names: Mapping[Address, str]) -> list[Any]:
     alike: dict[int, int] = {}
     for layer in stage.layers:
         for flight in layer.flights if layer.name.isdigit() else ():
-            packet = trace.packets[flight.hop]
+            packet = trace.packet(flight.hop)
             kinds = (type(packet.payload), *map(type, packet.extensions))
             kind = (packet.label, packet.source, packet.destination, packet.size > SMALL, kinds)
             alike[flight.hop] = first.setdefault(kind, flight.hop)

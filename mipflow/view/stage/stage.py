@@ -276,7 +276,7 @@ class Stage:
         flights, keep = [], (MESSAGE[0] / 2, MESSAGE[1] / 2 + 1)
         for moment in self.spine.moments:
             if moment.is_told and moment.hops and moment.kind != "lost":
-                packet = self.trace.packets[moment.hops[0]]
+                packet = self.trace.packet(moment.hops[0])
                 trip = Trip(self.trace, packet.unsealed(), list(moment.hops))
                 flights.append(self._flight(trip, short(packet), keep=keep))
         return Layer("messages", MESSAGE, sorted(flights, key=lambda flight: flight.times[0]))

@@ -9,7 +9,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping
-from itertools import islice
 
 from mipflow.sim.trace import Change, Decided, Record, TableChanged, Trace
 from mipflow.wire.address import Address
@@ -42,7 +41,7 @@ class Focus:
                 for row in tables.get(TABLE, {}).values():
                     homes.setdefault(int(str(row["flow_id"])), set()).add(str(row["home_address"]))
             first, last = bisect_left(trace.sent, start_ns), bisect_right(trace.sent, end_ns)
-            hops.update(packet.flow for packet in islice(trace.packets, first, last) if packet.label)
+            hops.update(packet.flow for packet in trace.carried(first, last) if packet.label)
         for record in trace.between(start_ns, end_ns):
             if isinstance(record, TableChanged) and record.change.table == TABLE:
                 rows = [row for row in (record.change.before, record.change.after) if row is not None]

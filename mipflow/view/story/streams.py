@@ -136,14 +136,14 @@ class Streams(dict[int, Stream]):
     def _enter(self, trace: Trace, firsts: list[int], lasts: list[int], packets: list[Packet]) -> None:
         """Add trips to their streams: their first and last hops, and their packets."""
         sent, _, arrived, channel, _ = trace.read_columns()
-        carried, labels = trace.packets, [packet.header.label for packet in packets]
+        labels = [packet.header.label for packet in packets]
         for label, own in groupby(sorted(range(len(labels)), key=labels.__getitem__), labels.__getitem__):
             if label:  # signalling has none
                 places = list(own)
                 begun, ended = [firsts[at] for at in places], [lasts[at] for at in places]
                 inner = [packets[at] for at in places]
                 near = zip(ended if label < 0 else begun, inner, strict=True)
-                ways = [2 * channel[hop] + (carried[hop] is not packet) for hop, packet in near]
+                ways = [2 * channel[hop] + (trace.packet(hop) is not packet) for hop, packet in near]
                 made, came = [packet.sent_ns for packet in inner], [arrived[hop] for hop in ended]
                 stream = self.setdefault(label, Stream.empty())
                 place = bisect_left(stream.firsts, begun[0])
@@ -157,8 +157,8 @@ class Streams(dict[int, Stream]):
 
 def _inside(trace: Trace, first: int, end: int) -> list[Packet]:
     """Return the innermost packets of hops."""
-    packets = trace.packets[first:end]
-    return [packet if type(packet.payload) in BARE else packet.unsealed() for packet in packets]
+    carried = trace.carried(first, end)
+    return [packet if type(packet.payload) in BARE else packet.unsealed() for packet in carried]
 
 
 _KEPT: Kept[Streams] = WeakKeyDictionary()

@@ -257,12 +257,11 @@ class Teller:
         is.
         """
         trace = self.trace
-        since = max(self._unknown.get(flow, 0), self._start_ns)
+        first = bisect_left(trace.sent, max(self._unknown.get(flow, 0), self._start_ns))
         return any(
             isinstance(packet.payload, Packet) and packet.innermost().label == flow
             and trace.channels[trace.channel[number]].sender == self.mobile
-            for number in range(bisect_left(trace.sent, t_ns) - 1, bisect_left(trace.sent, since) - 1, -1)
-            for packet in (trace.packets[number],)
+            for number, packet in enumerate(trace.carried(first, bisect_left(trace.sent, t_ns)), first)
         )  # fmt: skip
 
     # --- losses and decisions ----------------------------------------------------------------------------------------
@@ -303,7 +302,7 @@ class Teller:
             if trace.sent[number] != record.t_ns:
                 break
             is_there = trace.arrived[number] == LOST and channels[trace.channel[number]].segment == record.node
-            if is_there and trace.packets[number].innermost().label == record.packet.innermost().label:
+            if is_there and trace.packet(number).innermost().label == record.packet.innermost().label:
                 return (number,)
         return ()
 

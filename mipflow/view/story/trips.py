@@ -65,12 +65,12 @@ class Trip:
     @property
     def tunnelled(self) -> bool:
         """Whether it set out in a tunnel (RFC 2473), be it one of ESP."""
-        return is_tunnelled(self.trace.packets[self.numbers[0]])
+        return is_tunnelled(self.trace.packet(self.numbers[0]))
 
     @property
     def encrypted(self) -> bool:
         """Whether it set out in ESP (RFC 4303)."""
-        first = self.trace.packets[self.numbers[0]]
+        first = self.trace.packet(self.numbers[0])
         return first.carried is not first.payload
 
     @property
@@ -83,7 +83,7 @@ class Trip:
         """The hops in order."""
         trace, legs = self.trace, []
         for number in self.numbers:
-            name, tunnelled = trace.channels[trace.channel[number]], is_tunnelled(trace.packets[number])
+            name, tunnelled = trace.channels[trace.channel[number]], is_tunnelled(trace.packet(number))
             legs.append(
                 Leg(number, trace.started[number], trace.arrived[number], name.sender, name.receiver, tunnelled)
             )
@@ -107,13 +107,14 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
 
     A packet is looked for up to a second before and after. data: those of flows too.
     """
-    (sent, started, arrived, channel, _), packets = trace.read_columns(), trace.packets
+    sent, started, arrived, channel, _ = trace.read_columns()
     first, within = bisect_left(sent, start_ns - NS_PER_S), bisect_right(sent, end_ns)
     last = bisect_right(sent, end_ns + NS_PER_S)
-    looked: Iterable[tuple[int, Packet]] = enumerate(packets[first:last], first)
-    if not data:
+    if data:
+        looked: Iterable[tuple[int, Packet]] = enumerate(trace.carried(first, last), first)
+    else:
         numbers = read_before(_KEPT, trace, _Unlabelled).between(trace, first, last)
-        looked = [(number, packets[number]) for number in numbers]
+        looked = [(number, trace.packet(number)) for number in numbers]
     ends = [(name.sender, name.receiver) for name in trace.channels]
     found: list[tuple[Packet, list[int]]] = []
     reached: list[str] = []
@@ -156,12 +157,13 @@ class _Unlabelled:
 
     def between(self, trace: Trace, first: int, end: int) -> Sequence[int]:
         """Return those from one hop to before another; read on where that is not more work than to look at each."""
-        packets, numbers = trace.packets, self.numbers
+        packets, numbers = trace.unmade, self.numbers  # those that are not made yet are of flows
         if end - first < len(packets) - self.over:
-            return [number for number, packet in enumerate(packets[first:end], first) if not packet.header.label]
+            new = enumerate(packets[first:end], first)
+            return [number for number, packet in new if packet and not packet.header.label]
         del numbers[bisect_left(numbers, self.over) :]
         new = enumerate(packets[self.over :], self.over)
-        numbers.extend([number for number, packet in new if not packet.header.label])
+        numbers.extend([number for number, packet in new if packet and not packet.header.label])
         self.over = bisect_left(trace.sent, trace.sent[-1] - NS_PER_S) if packets else 0
         return numbers[bisect_left(numbers, first) : bisect_left(numbers, end)]
 
@@ -174,7 +176,7 @@ _KEPT: Kept[_Unlabelled] = WeakKeyDictionary()
 
 def read_before(kept: Kept[T], trace: Trace, make: Callable[[], T]) -> T:
     """Return what has been read of a trace; anew where that was nothing, or has been forgotten (`Trace.forget`)."""
-    first, known = trace.packets[0] if trace.packets else None, kept.get(trace)
+    first, known = trace.packet(0) if len(trace) else None, kept.get(trace)
     if known is None or known[0] is not first:
         known = kept[trace] = first, make()
     return known[1]

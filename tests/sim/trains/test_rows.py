@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mipflow as mf
 from mipflow.sim.clock import Clock
 from mipflow.sim.trace import ROW, Trace
 from mipflow.sim.trains.order import Order, Sender, later
@@ -22,12 +25,16 @@ class Place(NamedTuple):
     lag_ns: int = 30
     number: int = NUMBER
     limit: int = LIMIT
+    interval_ns: int = 10
 
     @property
     def train(self) -> Place:
         return self
 
-    def entered(self, stop: Place) -> Any:
+    def tell(self, stop: Place, count: int) -> int:
+        return 0
+
+    def entered(self, stop: Place, sent_ns: int) -> Any:
         return datagram(100, stop.lag_ns)
 
 
@@ -75,3 +82,25 @@ def test_a_stretch_that_repeats_itself_is_written_like_its_rows_one_by_one(
     entered = [ROOT_NS + 2000 + offset + period * PERIOD_NS for period in range(periods) for offset in offsets]
     assert sorted(t for t, channel in zip(columns[0], columns[3], strict=True) if channel == NUMBER) == sorted(entered)
     assert len(packets) == len(columns[0]) == len(entered) + sum(t % 3 > 0 for t in others)
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_packets_that_are_looked_at_here_and_there_are_those_of_all_in_order(mode: str) -> None:
+    """The digest knows which hops have the same packet."""
+
+    def played() -> Trace:
+        world = mf.figure2(seed=7, mode=mode)
+        calls = [world.mn.open(world.cn1, mf.apps.Voice(interval_ms)) for interval_ms in (20, 30)]
+        world.run(8)
+        world.mn.handover(calls[0], "cell0")
+        world.run(4.321)
+        return world.run(1.5).trace
+
+    here_and_there, in_order, random = played(), played(), Random(7)
+    for _ in range(50):
+        first = random.randrange(len(here_and_there))
+        found = here_and_there.carried(first, first + random.randrange(300))
+        assert None not in found
+        assert here_and_there.packet(first) is here_and_there.carried(first, first + 1)[0]
+    assert sum(packet is None for packet in here_and_there.unmade) > 1000, "others are not made"
+    assert here_and_there.digest() == in_order.digest()
