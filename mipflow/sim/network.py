@@ -192,8 +192,7 @@ class Network(Unique):
         """Take over what a segment's link is like now, and forget all routes."""
         for graph in (self.graph, self._routers):
             for _, _, edge in graph.edges([port.owner for port in segment.ports], data=True):
-                if edge["segment"] == segment.name:
-                    edge["delay_ms"] = segment.link.delay_ms
+                edge["delay_ms"] = segment.link.delay_ms if edge["segment"] == segment.name else edge["delay_ms"]
         self._trees.clear()
         self.changed()
 
