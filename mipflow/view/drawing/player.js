@@ -240,7 +240,7 @@
     async save(kind) {
       const seen = new window.mipflowSnapshot(), { clock, controls, board } = this;
       for (const { graph } of this.stages) seen.add(graph.parentElement, seen.width, 0);
-      const words = [controls.querySelector("p"), ...all(board, "li:has([data-flow])")];
+      const words = [controls.querySelector("p"), ...all(board, ".mipflow-name, li:has([data-flow])")];
       for (const each of words) seen.add(each, 8, seen.height + 8);
       const { backgroundColor: ground } = getComputedStyle(this.toggle.previousElementSibling);
       await seen.save(`mipflow ${clock.textContent}`, kind, ground);

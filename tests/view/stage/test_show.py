@@ -21,7 +21,7 @@ from mipflow.view.story.words import seconds
 from tests.view.stage.test_stage import show, told, world
 from tests.view.told import FLOWS, NAMES, S, Story, handover
 
-MOST_LINES, MOST_LETTERS = 350, 120
+MOST_LINES, MOST_LINES_OF_A_SNAPSHOT, MOST_LETTERS = 350, 60, 120
 
 
 def part(name: str) -> Part:
@@ -152,11 +152,14 @@ def test_times_that_are_asked_for_are_slow() -> None:
     assert "in slow motion from 12.000 s to 12.1" in shown.describe()
 
 
-def test_the_script_is_short() -> None:
-    (script,) = (Path(__file__).resolve().parents[3] / "mipflow" / "view").rglob("*.js")
-    lines = script.read_text(encoding="utf-8").splitlines()
-    assert script.name == "player.js" and len(lines) <= MOST_LINES
-    assert [number for number, line in enumerate(lines, 1) if len(line) > MOST_LETTERS] == []
+def test_one_script_drives_and_is_short() -> None:
+    """The other one draws a file of what is seen: it moves nothing, listens to nothing and knows no film."""
+    folder = Path(__file__).resolve().parents[3] / "mipflow" / "view"
+    lines = {path.name: path.read_text(encoding="utf-8").splitlines() for path in folder.rglob("*.js")}
+    assert set(lines) == {"player.js", "snapshot.js"} and len(lines["player.js"]) <= MOST_LINES
+    assert len(lines["snapshot.js"]) <= MOST_LINES_OF_A_SNAPSHOT
+    assert not re.search("told|mipflowPlayer|Listener|requestAnimation", "".join(lines["snapshot.js"]))
+    assert [line for each in lines.values() for line in each if len(line) > MOST_LETTERS] == []
 
 
 def test_a_film_in_which_nothing_is_told_says_so_and_the_keys_stand_below() -> None:
