@@ -51,8 +51,7 @@ window.mipflowSnapshot ??= class {
     link.href = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
     if (kind === "png") {
       const image = Object.assign(new Image(), { src: link.href }), canvas = document.createElement("canvas");
-      await image.decode();
-      [canvas.width, canvas.height] = [2 * width, 2 * height];
+      await image.decode(); [canvas.width, canvas.height] = [2 * width, 2 * height];
       canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
       link.href = canvas.toDataURL();
     }
