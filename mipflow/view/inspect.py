@@ -235,6 +235,8 @@ def carried(
             cards.append((_title(hop), ways + _card(_said(hop, nodes), inside)))
         if packet in seen:
             numbers[number] = seen[packet]
+    order = sorted(range(len(cards)), key=lambda n: (cards[n][0].partition(":")[2], len(cards[n][1])))  # packs to less
+    cards, numbers = [cards[n] for n in order], {hop: order.index(n) for hop, n in numbers.items()}
     stands_in = {hop: numbers[own] for hop, own in (alike or {}).items() if hop not in numbers and own in numbers}
     named = {name: len(cards) + number for number, name in enumerate(others)}
     numbers |= stands_in | named

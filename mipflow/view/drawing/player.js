@@ -311,8 +311,8 @@
   const look = async () => {
     // A page that was saved or exported has Plotly to itself and figures as text.
     if (window.Plotly) for (const div of all(document, ".mipflow-figure:not(.js-plotly-plot)")) {
-      const { data, layout, config } = JSON.parse(div.nextElementSibling.textContent);
-      div.replaceChildren(); div.classList.add("js-plotly-plot");
+      div.replaceChildren(); div.classList.add("js-plotly-plot"); // at once: the next look finds it done
+      const { data, layout, config } = await unpacked(div.nextElementSibling.textContent);
       window.Plotly.newPlot(div, data, layout, config).then(soon);
     }
     // A notebook that was saved and opened again shows plotly's picture until a mouse comes: it need not wait.
