@@ -20,7 +20,7 @@ COLD = 5
 # Milliseconds from the click on a menu to the first film in whose place a mark can be seen.
 CLOCK = """() => {
   let begin = 0;
-  document.addEventListener("mousedown", () => { begin = performance.now(); }, true);
+  window.addEventListener("pointerdown", () => { begin = performance.now(); }, true);
   const look = () => {
     const isThere = begin && document.querySelector(".mipflow-driven .points path");
     if (isThere) window.pictureAfterMs = performance.now() - begin; else requestAnimationFrame(look);
