@@ -57,6 +57,21 @@ def test_row_and_road_change_at_the_same_playing_time(board: Board) -> None:
     assert film.ms(key_ns()) == film.told_ms[[caption.is_key for _, caption in show().told].index(True)]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_in_every_scenario_roads_bend_in_the_moment_of_their_row(name: str) -> None:
+    shown = film(name)
+    (stage,), (board,) = shown.stages, shown.boards
+    keys = [event for event in shown.events if "key" in event]
+    assert keys
+    for event in keys:
+        rows_of = board.slots[board.places[event["key"]["row"].partition("|")[0]]]
+        lit = [line for line in stage.told()["lines"] if line["trace"] in event["key"]["lit"]]
+        assert event["us"] in [us for us, _ in rows_of], event["brief"]
+        assert [line["kind"] for line in lit] == ["road"] * len(lit) and lit
+        assert all(event["us"] in [us for us, _ in line["versions"]] for line in lit), event["brief"]
+        assert abs(shown.film.time(event["ms"]) - shown.film.corners[0][1] - event["us"] * 1000) < 1000
+
+
 def test_only_the_row_at_the_correspondent_is_marked(board: Board) -> None:
     for slot in board.slots[:3]:
         marked = [html for _, html in slot if "mipflow-changed" in html]
