@@ -254,10 +254,16 @@ class Stage:
             room, left = room - ceil(len(own) / every), left - 1
         layers = []
         for flow, style in self.flows.items():
-            own = [trip for label in (flow, -flow) for trip in streams[label][:: self.every[flow]]]
+            own = [trip for label in (flow, -flow) for trip in self._some(streams[label], self.every[flow])]
             flights = [self._flight(trip, style.letter, flow) for trip in own]
             layers.append(Layer(str(flow), PACKET, sorted(flights, key=lambda flight: flight.times[0])))
         return layers
+
+    def _some(self, stream: list[Trip], every: int) -> list[Trip]:
+        """Take one trip in so many, so that the last still has one if any is under way then."""
+        end = self.spine.end_ns
+        late = [number for number, trip in enumerate(stream) if trip.started_ns < end < trip.arrived_ns]
+        return stream[late[len(late) // 2] % every if late else 0 :: every]
 
     def _flight(self, trip: Trip, text: str, flow: int = 0, keep: Point = (0.0, 0.0)) -> Flight:
         legs = trip.legs

@@ -121,6 +121,19 @@ def test_packets_are_under_way_on_both_roads_at_the_end() -> None:
     assert {spot.link for spot in ends[1]} & {("AR3", "MN"), ("Internet", "AR3"), ("CN1", "Internet")}
 
 
+def test_a_thinned_stream_has_a_mark_at_the_end_too_whenever_a_run_ends() -> None:
+    made = mf.figure2(seed=7)
+    made.mn.open(made.cn1, mf.apps.Voice())
+    video = made.mn.open(made.cn1, mf.apps.Video())
+    made.run(6)
+    made.mn.handover(video, "cell0")
+    for ms in (2000, 7, 6, 7):
+        stage = made.run(ms / 1000).animate().stages[0]  # type: ignore[union-attr]
+        assert max(stage.every.values()) > 1
+        for layer in stage.layers[:2]:
+            assert spots(stage.scene, layer, made.network.clock.now, DESK), f"{layer.name} after {ms} ms"
+
+
 def test_a_burst_is_one_mark_that_says_how_many() -> None:
     this = stage()
     seen = [spot for t_ms in range(3900, 4800, 5) for spot in spots(this.scene, this.layers[1], t_ms * MS)]
