@@ -288,6 +288,17 @@ def test_a_click_on_a_mark_and_on_a_row_opens_what_was_clicked(opened: Any) -> N
     heading.wait_for()
     assert text == "BU" and heading.inner_text() == f"Packet {update['hops'][0]}: binding update"
     page.keyboard.press("Escape")
+    beyond = None
+    for at in range(0, show().film.length_ms, 7):
+        go(page, at)
+        beyond = beyond or next(((x, y) for x, y, *_ in page.evaluate(MARKS)[0][0] if x < -8), None)
+        if beyond:
+            break
+    assert beyond, "a packet of the call leaves beside the outermost node"
+    page.mouse.click(plot[0] + beyond[0], plot[1] + beyond[1])
+    heading.wait_for()
+    assert heading.inner_text().startswith("Packet")
+    page.keyboard.press("Escape")
     assert not heading.is_visible()
     page.locator(".mipflow-plate tr[data-row]").first.click()
     heading.wait_for()

@@ -23,7 +23,7 @@
   const head = (halves, [ux, uy]) => { // the arrowhead before a mark
     const far = Math.min(leaves(halves, [0, 0], [ux, uy]), Math.hypot(...halves) - 2);
     const at = (ahead, side) => [ux * ahead - uy * side, uy * ahead + ux * side];
-    return `M${at(far + 11, 0)}L${at(far + 1, -7)}L${at(far + 1, 7)}Z`;
+    return `M${at(far + 14, 0)}L${at(far + 1, -5)}L${at(far + 1, 5)}Z`;
   };
   // A road swings from where it was to where it is; where one has fewer corners, others open from its end.
   const bend = (was, now, share) => {
@@ -42,6 +42,14 @@
       graph.on("plotly_click", ({ points: [{ curveNumber, pointNumber }] }) => {
         const spot = this.layers.find(({ trace }) => trace === curveNumber)?.seen[pointNumber];
         if (spot?.hop >= 0) show.open(spot.hop, number);
+      });
+      graph.addEventListener("click", ({ clientX, clientY }) => { // plotly hears none beyond the outermost nodes
+        const { left, top } = graph.getBoundingClientRect(), { l, t, w, h } = graph._fullLayout._size;
+        const [x, y] = [clientX - left - l, clientY - top - t], isOutside = x < 0 || x > w || y < 0 || y > h;
+        const hit = ({ size: [a, b], seen }) => seen.find((each) => each.hop >= 0 && isOutside &&
+          Math.abs(each.x - x) <= Math.max(a, b) / 2 && Math.abs(each.y - y) <= Math.max(a, b) / 2);
+        const spot = this.layers.map(hit).findLast(Boolean);
+        if (spot) show.open(spot.hop, number);
       });
       this.find();
     }

@@ -328,8 +328,10 @@ class Board:
         moments = {t_ns for t_ns, _ in stage.roads[flow]} | counted
         versions: list[Version] = []
         for t_ns in sorted(moments):
-            number = sum(at <= t_ns for at in lost)
-            versions.append((stage.us(t_ns), f"{escape(self._way(flow, t_ns))}; {number}\N{NO-BREAK SPACE}lost"))
+            gone = [at for at in lost if at <= t_ns]
+            until = f", until {seconds(gone[-1])}" if gone else ""
+            told = f"{escape(self._way(flow, t_ns))}; {len(gone)}\N{NO-BREAK SPACE}lost{until}"
+            versions.append((stage.us(t_ns), told))
         return versions
 
     def _way(self, flow: int, t_ns: int) -> str:

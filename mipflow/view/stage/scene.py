@@ -226,10 +226,11 @@ class Scene:
 
     def road(self, way: Way, width: float = WIDTH) -> list[Leg]:
         """Return a way as one line: beside each link from card to card, and from there to the middle of the card, which
-        covers its turns; where two legs cross before a card, it turns there.
+        covers its turns; where two legs cross before a card, it turns there. A lane that passes a card by leads into it
+        on a slant.
         """
-        legs = self.legs(way, (0.0, 0.0), width)
         middles = [self.at(node, width) for node in way.nodes]
+        legs = list(map(_slanted, self.legs(way, (0.0, 0.0), width), middles, middles[1:]))
         points = [middles[0], legs[0][0]]
         for (before, after), middle in zip(pairwise(legs), middles[1:], strict=False):
             met = _crossing(before, after)
@@ -328,6 +329,18 @@ def between(values: Sequence[tuple[int, float]], width: float) -> float:
     """Return at a width what is known at several."""
     (a, before), (b, after) = next((pair for pair in pairwise(values) if width <= pair[1][0]), values[-2:])
     return before + (after - before) * min(1.0, max(0.0, (width - a) / (b - a)))
+
+
+def _slanted(leg: Leg, begin: Point, end: Point) -> Leg:
+    """Return a leg that ends so early that it is as far before the middle of a card as beside it, at least."""
+    (ax, ay), (bx, by) = leg
+    length = hypot(bx - ax, by - ay) or 1.0
+    ux, uy = (bx - ax) / length, (by - ay) / length
+    cuts = []
+    for (x, y), (mx, my) in zip(leg, (begin, end), strict=True):
+        before, beside = abs((x - mx) * ux + (y - my) * uy), abs((x - mx) * uy - (y - my) * ux)
+        cuts.append(min(max(0.0, beside - before), length / 3))
+    return (ax + ux * cuts[0], ay + uy * cuts[0]), (bx - ux * cuts[1], by - uy * cuts[1])
 
 
 def _crossing(one: Leg, other: Leg) -> Point | None:

@@ -180,7 +180,7 @@ def test_ways_and_losses_are_counted_over_time() -> None:
     story, at = handover()
     board = told(story).boards[0]
     ways = [text(html) for _, html in board.slots[-1]]
-    assert ways[0] == "over the WLAN; 0 lost" and ways[-1] == "over the cellular network; 2 lost"
+    assert ways[0] == "over the WLAN; 0 lost" and ways[-1] == "over the cellular network; 2 lost, until 12.254 s"
     assert "call: over the WLAN throughout; 0 lost." in board.sentences()
     (line,) = [line for line in board.sentences() if line.startswith("video")]
     landed = f"{at.update_lands / 1e9:.3f} s"
