@@ -230,7 +230,7 @@ class Scene:
         on a slant.
         """
         middles = [self.at(node, width) for node in way.nodes]
-        legs = list(map(_slanted, self.legs(way, (0.0, 0.0), width), middles, middles[1:]))
+        legs = list(map(_slanted, self.legs(way, (0.0, 0.0), width), middles, middles[1:] or middles))
         points = [middles[0], legs[0][0]]
         for (before, after), middle in zip(pairwise(legs), middles[1:], strict=False):
             met = _crossing(before, after)
