@@ -445,6 +445,7 @@ INSIDE = {
     "Trace.forget": "called while a capture is written",
     "Trace.add_channels": "written by links",
     "Trace.hop": "written by links, for every packet", "Trace.promise": "written by trains",
+    "Trace.carried": "read by pictures, for every packet", "Trace.packet": "read by pictures, for every packet",
     "Trace.warn_if_large": "written by the network", "Trace.changed": "written by nodes",
     "Trace.dropped": "written by nodes", "Trace.decided": "written by nodes",
     "Trace.read_columns": "read by the columns, takes nothing",

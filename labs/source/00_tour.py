@@ -34,7 +34,7 @@ building(3)  # cells further down
 
 # %%
 import mipflow as mf
-from mipflow.course import ask, check, hand_in, me, part, predict
+from mipflow.course import ask, check, hand_in, hint, me, part, predict
 
 me()
 
@@ -118,7 +118,7 @@ part("00", "ask")
 # road in that moment?** Each message has its name where it flies; half speed (½×) helps, and so do single steps.
 #
 # - **HoTI** and **CoTI** (home test init, care-of test init): MN asks CN1 for two [tokens](word:token). One question
-#   goes by way of the home agent, in a [tunnel](word:tunnel) (a purple frame), the other by way of the new network.
+#   goes by way of the home agent, in a [tunnel](word:tunnel) (a pink frame), the other by way of the new network.
 # - **HoT** and **CoT** (home test, care-of test): the tokens come back by the same two ways. Who holds both can be
 #   reached at both addresses ([return routability](word:return-routability)). That keeps strangers out, though not one
 #   who listens between the home agent and CN1.

@@ -215,7 +215,7 @@
 # ## Tunnel
 #
 # A packet inside a packet: outside the addresses of the tunnel's two ends, inside the packet as it was. In the films, a
-# purple frame.
+# pink frame.
 
 # %% [markdown]
 # ## Tuple

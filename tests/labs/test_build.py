@@ -293,3 +293,9 @@ def test_check_writes_nothing_and_names_what_differs(
         "98_stray.ipynb has no source",
     ]
     assert notebook.read_text() == before
+
+
+def test_every_lab_whose_checks_offer_hints_imports_what_opens_them() -> None:
+    for source in sorted((LABS / "source").glob("0*.py")):
+        line = next(line for line in source.read_text().splitlines() if line.startswith("from mipflow.course import"))
+        assert "check" in line and " hint," in line, source.name

@@ -300,6 +300,14 @@ def test_a_click_on_a_mark_and_on_a_row_opens_what_was_clicked(opened: Any) -> N
     assert heading.inner_text().startswith("Packet")
     page.keyboard.press("Escape")
     assert not heading.is_visible()
+    page.evaluate("""() => new MutationObserver(() => document.querySelector(".dragcover")?.remove())
+      .observe(document.body, { childList: true })""")  # then the browser tells of the click, too
+    go(page, update["stop"] + 800)
+    page.mouse.click(plot[0] + x, plot[1] + y)
+    heading.wait_for()
+    page.wait_for_timeout(300)
+    assert heading.is_visible(), "the click that opened it does not close it"
+    page.keyboard.press("Escape")
     page.locator(".mipflow-plate tr[data-row]").first.click()
     heading.wait_for()
     assert heading.inner_text() == "HA: binding cache, H@1"

@@ -39,17 +39,16 @@
       graph.style.height = `${graph.layout.meta.height}px`; // plotly forgets it when the window changes, and asks
       graph.parentElement.classList.add("mipflow-stage"); graph.after(this.plates);
       graph.on("plotly_afterplot", () => { this.find(); show.fit(); });
-      graph.on("plotly_click", ({ points: [{ curveNumber, pointNumber }] }) => {
-        const spot = this.layers.find(({ trace }) => trace === curveNumber)?.seen[pointNumber];
-        if (spot?.hop >= 0) show.open(spot.hop, number);
-      });
+      // Plotly tells of a click before the browser does, which would close at once whatever it opens then.
+      const open = (spot) => spot?.hop >= 0 && setTimeout(() => show.open(spot.hop, number));
+      graph.on("plotly_click", ({ points: [{ curveNumber, pointNumber }] }) =>
+        open(this.layers.find(({ trace }) => trace === curveNumber)?.seen[pointNumber]));
       graph.addEventListener("click", ({ clientX, clientY }) => { // plotly hears none beyond the outermost nodes
         const { left, top } = graph.getBoundingClientRect(), { l, t, w, h } = graph._fullLayout._size;
         const [x, y] = [clientX - left - l, clientY - top - t], isOutside = x < 0 || x > w || y < 0 || y > h;
         const hit = ({ size: [a, b], seen }) => seen.find((each) => each.hop >= 0 && isOutside &&
           Math.abs(each.x - x) <= Math.max(a, b) / 2 && Math.abs(each.y - y) <= Math.max(a, b) / 2);
-        const spot = this.layers.map(hit).findLast(Boolean);
-        if (spot) show.open(spot.hop, number);
+        open(this.layers.map(hit).findLast(Boolean));
       });
       this.find();
     }
