@@ -14,7 +14,7 @@ from mipflow.sim.network import Network
 from mipflow.sim.trace import Mode
 from mipflow.wire.address import Prefix
 
-from ..ways import finish, set_way
+from ..ways import finish, made_s, set_way
 from .work import FLOWS, LINKS, Link, Measured
 
 START_S, TAIL_S, HEADERS = 2, 1, 48
@@ -58,4 +58,4 @@ def run(length_s: int, trace: Mode = "off", trains: bool = False) -> Measured:
     before = network.clock.packet_events
     spent = spent_s(network, length_s)
     delays = tuple(network.meters[number + 1].mean_delay_ms for number in range(len(FLOWS)))
-    return Measured(network.clock.packet_events - before, spent, delays)
+    return Measured(network.clock.packet_events - before, spent, delays, made_s(network))
