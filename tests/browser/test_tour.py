@@ -301,7 +301,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     """With a number of one's own: mixed-up names, a wrong prediction, the other trip; and each time better."""
     page, lab, student = tour.page, exercises_of("00"), Student(("1234567",))
     learner = Learner(page, "00_tour", tmp_path)
-    learner.write("hand_in, me, part", 'import mipflow as mf\nfrom mipflow.course import me\n\nme("1234567")')
+    learner.write("hand_in, hint, me, part", 'import mipflow as mf\nfrom mipflow.course import me\n\nme("1234567")')
     tour.run_all()
     assert page.get_by_text("Traceback").count() == 0
 
