@@ -46,8 +46,8 @@ def cards(stage: Stage, names: Mapping[Address, str]) -> list[Any]:
             alike[flight.hop] = first.setdefault(kind, flight.hop)
     told = [hop for moment in stage.spine.moments if moment.is_told for hop in moment.hops]
     others = {row: _listed(stage, history) for row, history in histories(stage).items()}
-    hint = "Go on to an event with a message" if told else "Stop the film while packets are seen"
-    others["nothing"] = NOTHING, f"<p>{hint}, or click a packet in the picture.</p>"
+    hint = "Go on to an event with a message, or click" if told else "There is none in this film. Click"
+    others["nothing"] = NOTHING, f"<p>{hint} a packet in the picture.</p>"
     return carried(trace, [*first.values(), *told], alike, names=names, nodes=stage.scene.words, others=others)
 
 
