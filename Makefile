@@ -3,11 +3,14 @@
 #   make test    everything that must hold         make quick what a minute can hold
 #   make lowest  all but the slow parts and the labs, on the lowest versions of what pyproject.toml asks for
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# Each kernel and program that a test starts would compile mipflow anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: lab test quick lowest quick-on-lowest check bench clean
 

@@ -52,9 +52,10 @@ CHROMIUM_FLAGS = [
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests with a server or a browser as slow, and have them share one worker, so that there is one server; mark
-    those as longer that have been measured to be so.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests with a server or a browser as slow, and have those with a server share one worker, so that there is
+    one server; mark those as longer that have been measured to be so. Workers begin with the modules that have slow
+    tests, so that none begins a long one when the others are done.
     """
     long = set(durations.LIST.read_text(encoding="utf-8").split())
     for item in items:
@@ -65,9 +66,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"jupyter_server", "browser_page"}:
             item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+        if "jupyter_server" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("jupyter"))
         if "browser_page" in fixtures:
             item.add_marker(pytest.mark.browser)
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.get_closest_marker("xdist_group") is None, item.path not in slow))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a module to one worker, so that the worlds, kernels and classes which its tests share are made once."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByModule(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            group: str = super()._split_scope(nodeid)
+            return group.partition("::")[0]
+
+    config.option.loadscopereorder = False  # in the order of pytest_collection_modifyitems
+    return ByModule(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,4 +1,4 @@
-"""tests/conftest.py: with MIPFLOW_REQUIRE_ALL=1 nothing is skipped in silence."""
+"""tests/conftest.py: with MIPFLOW_REQUIRE_ALL=1 nothing is skipped in silence, and workers share no module."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def test_known_to_fail():
 """
 
 
+def a_suite(folder: Path) -> Path:
+    """Make a folder of tests with this conftest.py, and no test yet."""
+    there = folder / "tests"
+    there.mkdir()
+    for name in ("conftest.py", "durations.py", "longer.txt"):
+        shutil.copy(Path(__file__).with_name(name), there)
+    return there
+
+
 @pytest.mark.parametrize(
     ("require_all", "outcome"),
     [("0", {"skipped": 2, "xfailed": 1}), ("1", {"failed": 1, "error": 1, "xfailed": 1})],
@@ -30,10 +39,7 @@ def test_known_to_fail():
 def test_a_skip_fails_where_all_is_required(
     tmp_path: Path, require_all: str, outcome: dict[str, int]
 ) -> None:
-    there = tmp_path / "tests"
-    there.mkdir()
-    for name in ("conftest.py", "durations.py", "longer.txt"):
-        shutil.copy(Path(__file__).with_name(name), there)
+    there = a_suite(tmp_path)
     (there / "test_tool.py").write_text(TOOL)
     (there / "test_module.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
     command = [sys.executable, "-m", "pytest", "-q", "--continue-on-collection-errors"]
@@ -46,3 +52,37 @@ def test_a_skip_fails_where_all_is_required(
     )
     last = done.stdout.splitlines()[-1]
     assert {word: int(number) for number, word in re.findall(r"(\d+) ([a-z]+)", last)} == outcome, done.stdout
+
+
+WHO = """
+import os
+import time
+from pathlib import Path
+import pytest
+
+@pytest.fixture
+def jupyter_server():
+    return ""
+
+MARK
+@pytest.mark.parametrize("number", range(10))
+def test_says_who_runs_it(number):
+    time.sleep(0.02)  # so that the other worker takes its part
+    with Path("ran.txt").open("a") as file:
+        file.write(f"{Path(__file__).stem} {os.environ['PYTEST_XDIST_WORKER']}\\n")
+"""
+SERVED = '@pytest.mark.usefixtures("jupyter_server")'
+
+
+def test_one_worker_has_a_module_and_one_has_all_that_ask_for_the_server(tmp_path: Path) -> None:
+    there = a_suite(tmp_path)
+    marks = {"a": "", "b": "", "c": SERVED, "d": SERVED, "e": "@pytest.mark.slow"}
+    for name, mark in marks.items():
+        (there / f"test_{name}.py").write_text(WHO.replace("MARK", mark))
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    ran = [line.split() for line in (tmp_path / "ran.txt").read_text().splitlines()]
+    workers = {name: {who for module, who in ran if module == f"test_{name}"} for name in marks}
+    assert len(ran) == 10 * len(marks) and all(len(each) == 1 for each in workers.values())
+    assert workers["c"] == workers["d"] != workers["e"], "those are begun first, and next to them what is slow"

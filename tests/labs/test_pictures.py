@@ -427,7 +427,6 @@ _STATE = """() => [...document.querySelectorAll(".m")].map(each => getComputedSt
 
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.xdist_group("browser")
 def test_an_image_stands_still_too(chromium: str, drawn: dict[str, str]) -> None:
     """With the browser's own setting: what playwright pretends to prefer does not reach the inside of an image."""
     playwright = pytest.importorskip("playwright.sync_api")
