@@ -127,19 +127,16 @@ class NeighborDiscovery:
             to = ALL_NODES if arrival.source == UNSPECIFIED else arrival.source
             self.advertise(target, interface, to)
 
-    def advertise(self, target: Address, interface: Interface, destination: Address = ALL_NODES) -> None:
+    def advertise(self, target: Address, interface: Interface, to: Address = ALL_NODES, override: bool = False) -> None:
         """Answer for `target`, our own or proxied (RFC 4861 section 7.2.4, RFC 6275 section 10.4.1)."""
         is_own = target in self._node.addresses or target == interface.link_local
-        is_asked = destination != ALL_NODES
-        is_router = self._node.forwards and is_own
-        advertisement = icmpv6.NeighborAdvertisement(target, is_router, is_asked, is_own)
-        self._node.send_link_local(advertisement, interface.link_local, destination, interface)
+        is_router, is_asked = self._node.forwards and is_own, to != ALL_NODES
+        advertisement = icmpv6.NeighborAdvertisement(target, is_router, is_asked, is_own or override)
+        self._node.send_link_local(advertisement, interface.link_local, to, interface)
 
     def announce(self, target: Address, interface: Interface) -> None:
         """Tell all nodes of the link that an address is here now (RFC 4861 section 7.2.6, RFC 6275 section 11.5.5)."""
-        is_router = self._node.forwards and (target in self._node.addresses or target == interface.link_local)
-        told = icmpv6.NeighborAdvertisement(target, is_router, False, True)
-        self._node.send_link_local(told, interface.link_local, ALL_NODES, interface)
+        self.advertise(target, interface, override=True)
 
     def _neighbor_advertisement(self, arrival: Arrival) -> None:
         advertisement: icmpv6.NeighborAdvertisement = arrival.payload

@@ -173,8 +173,10 @@ class Node:
         self.departures: dict[Transmit, Callable[..., Departure | None]] = {self.originate: self.plan_sending}
         """A function that stands as `transmit` -> what says what it would do, called alike."""
         self._roads: dict[tuple[Address, Address], Road] = {}
-        self.lines: dict[int, Line] = {}
-        """Label of packets that we send, or destination of those without -> how the last one went."""
+        self.lines: dict[object, Line] = {}
+        """Label of packets that we send, or destination of those without -> how the last one went; (destination, label)
+        -> how the last one of both went: mobile nodes give their flows the same numbers.
+        """
         self._restored: dict[Header, tuple[Address, Address]] = {}
         """Headers of packets that have arrived -> source and destination as upper layers see them."""
         self.local = self._processor()
@@ -247,10 +249,13 @@ class Node:
 
     def line(self, source: Address, destination: Address, label: int, marks: Marks) -> Line:
         """Return how payloads go from a source that was chosen, and keep it among the `lines` while there is a way."""
-        header, road = Header(source, destination, marks, label), self._road(source, destination)
-        if road is None:
-            return source, destination, marks, lambda payload: self.send(packet_of(header, payload, self.clock.now))
-        line = self.lines[label or destination] = (source, destination, marks, road.line(header, self.clock, self.send))
+        line = self.lines.get((destination, label))
+        if line is None or line[:3] != (source, destination, marks):
+            header, road = Header(source, destination, marks, label), self._road(source, destination)
+            if road is None:
+                return source, destination, marks, lambda payload: self.send(packet_of(header, payload, self.clock.now))
+            line = self.lines[destination, label] = source, destination, marks, road.line(header, self.clock, self.send)
+        line = self.lines[label or destination] = source, destination, marks, line[3]
         return line
 
     def _road(self, source: Address, destination: Address) -> Road | None:

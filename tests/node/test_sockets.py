@@ -54,6 +54,19 @@ def test_a_socket_that_hears_everybody_answers_whoever_spoke_last() -> None:
     assert answers == [(5, b"from 5"), (6, b"from 6")]
 
 
+def test_datagrams_to_two_hosts_in_flows_of_the_same_number_share_a_header_each() -> None:
+    """Each mobile node counts its flows from 1; what is kept of a header would grow with every packet otherwise."""
+    path = Path(Link())
+    hosts = path.b, path.routers[0]
+    sockets = [path.a.udp(5 + place, (host.address, 9), flow=1) for place, host in enumerate(hosts)]
+    for _ in range(3):
+        for socket in sockets:
+            socket.send(b"x")
+    packets = [packet for packet in path.network.trace.packets if type(packet.payload) is UDP]
+    assert [packet.destination for packet in packets] == [host.address for host in hosts] * 3
+    assert len({packet.header for packet in packets}) == 2
+
+
 def test_datagrams_of_a_socket_share_a_header_until_the_socket_says_otherwise() -> None:
     pair = Pair()
     pair.b.udp(9)
