@@ -35,7 +35,7 @@ CORE = ("wire", "sim", "node", "mip6", "flow")
 DOORS = (
     "wire.captures", "wire.dhcpv6", "wire.esp", "sim.port", "sim.trains", "node.applications", "node.tcp",
     "mip6.discovery", "mip6.enhanced", "mip6.security", "flow.allocation", "flow.applications", "flow.learner",
-    "flow.mobile_node", "flow.policy", "flow.protocols",
+    "flow.mobile_node", "flow.plans", "flow.policy", "flow.protocols",
 )  # fmt: skip
 """Rooms and modules that only some worlds need. The core imports none: scenarios and applications put them in."""
 

@@ -23,7 +23,7 @@ KNOWN_DOORS: dict[str, set[str]] = {}
 MOST_DEEP = 3
 OVERRIDDEN = {
     "HomeAgent": {
-        "_is_for_link", "advertisement", "announce", "direct_road", "find_forward", "pass_on", "plan_forward",
+        "_is_for_link", "advertisement", "announce", "direct_road", "find_forward", "pass_on",
     },
     "Liar": {"direct_road"},
 }
@@ -58,7 +58,7 @@ WITHOUT_TESTS = {
 MOST_IN_A_NAME = 90
 """Characters of `def` and the name of a test."""
 MOST_LINES = 27000
-MOST_LINES_OF_THE_CORE = 8300
+MOST_LINES_OF_THE_CORE = 8090
 MOST_IN_A_ROOM = 12
 NO_OPENINGS = re.compile(r"\s*(what|who|that|those|where|whose)\b", re.IGNORECASE)
 HOUSE = PACKAGE.parent

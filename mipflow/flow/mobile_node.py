@@ -24,13 +24,7 @@ from mipflow.flow.learner.freeing import Free, Freeing
 from mipflow.flow.learner.guard import guarded, is_ours
 from mipflow.flow.learner.is_over import AskedEnding, FlowState
 from mipflow.flow.learner.packet_keys import PacketKeys, Seen
-from mipflow.flow.learner.put_in import (
-    FunctionAllocation,
-    GuardedAllocation,
-    guarded_rules,
-    guards,
-    is_for_guard,
-)
+from mipflow.flow.learner.put_in import FunctionAllocation, GuardedAllocation, guarded_rules, guards, is_for_guard
 from mipflow.flow.policy.networks import NetworkChooser
 from mipflow.flow.policy.policies import HomeBindings, Policies, Policy, policies_of
 from mipflow.flow.policy.rules import RuleSet

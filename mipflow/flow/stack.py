@@ -14,7 +14,6 @@ node. Mobility's own signalling does not pass here. Figures 4 to 6, of which thi
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from mipflow.errors import ProtocolMisuse, TopologyError
 from mipflow.flow.bindings.binder import FlowBinder
@@ -22,14 +21,15 @@ from mipflow.flow.conversations import Conversation, Traits
 from mipflow.flow.endings import Asked, Endings
 from mipflow.flow.new_flows import NewFlows
 from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, Rules, RuleSource, all_sources
-from mipflow.flow.tables import HEADERS
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Handler
 from mipflow.node.seam import Remote
-from mipflow.sim.boarding import Departure, Plan, Sink
 from mipflow.wire.address import Address
 from mipflow.wire.packet import NO_MARKS, TCP, UDP, Header, Marks, Sized, packet_of
+
+HEADERS = 64
+"""Octets in front of a flow's payloads, with route optimisation: IPv6 and a home address. A tunnel takes 16 more."""
 
 
 class FlowStack:
@@ -46,7 +46,9 @@ class FlowStack:
     ) -> None:  # fmt: skip
         self._node, self._mobile, self._control, self._clock = node, mobile, control, node.clock
         self._flows, self._redirector, self._waiting = binder.flows, binder.redirector, binder.waiting
-        self._known, self._meters, self._lines = binder.flows.get, node.network.meters, node.lines
+        self.known, self._meters, self._lines = binder.flows.get, node.network.meters, node.lines
+        self.uppers: dict[Handler, Handler] = {}
+        """The handlers of `incoming`, each with the one that it stands in front of."""
         self.words = ApplicationWord()
         """The applications' words for their sockets."""
         self.network_rules = RuleSource()
@@ -72,7 +74,7 @@ class FlowStack:
         A socket that has named its flow (page 11) labels what it sends with the id, and the table is all that it takes.
         """
         now = self._clock.now
-        flow = self._known(label) or self._redirector.outgoing(payload, source, destination, label, marks, now)
+        flow = self.known(label) or self._redirector.outgoing(payload, source, destination, label, marks, now)
         if flow is None:
             return
         number, flow.used_ns = flow.flow_id, now
@@ -118,23 +120,8 @@ class FlowStack:
                 return
             upper(arrival)  # step 31
 
-        self._node.plans[incoming] = partial(self._plan_incoming, upper)
+        self.uppers[incoming] = upper
         return incoming
-
-    def plan_outgoing(
-        self, payload: UDP, source: Address | None, destination: Address, label: int
-    ) -> Departure | None:  # fmt: skip
-        """Say what `outgoing` would do, without doing it (`sim.boarding`)."""
-        flow = self._known(label)
-        if flow is None or not flow.ready or flow.refused:
-            return None
-        home_address = flow.home_address or self._mobile.primary_home_address
-        return self._node.plan_sending(payload, home_address, destination, flow.flow_id, flow.takes[:1])
-
-    def _plan_incoming(self, upper: Handler, arrival: Arrival) -> Plan:
-        flow, say = self.separator.incoming(arrival.payload, arrival.source), self._node.plans.get(upper)
-        sink = None if flow is None or flow.refused or say is None else say(arrival)
-        return Sink(sink.label, (*sink.takes, flow.takes[1])) if flow and isinstance(sink, Sink) else None
 
     # --- sockets and their flows -------------------------------------------------------------------------------------
 

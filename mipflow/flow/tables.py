@@ -11,16 +11,12 @@ from operator import attrgetter
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.flow.conversations import FlowInformation, Key
 from mipflow.mip6.bindings.table import Entry, Table
-from mipflow.sim.boarding import Take
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
-from mipflow.wire.packet import UDP
 
 HOME_ADDRESS_TABLE = "home address table"
 FLOW_MAPPING_TABLE = "flow mapping table"
-HEADERS = 64
-"""Octets in front of a flow's payloads, with route optimisation: IPv6 and a home address. A tunnel takes 16 more."""
 MOST_LISTED = 40
 """Flows that a sentence names."""
 
@@ -145,20 +141,6 @@ class FlowMappingEntry(FlowRow):
     received_octets: int = 0
     rate_bps: float = 0.0
     network: Network | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def takes(self) -> tuple[Take, Take]:
-        """Count datagrams that are sent, and those that arrive, many at once (`sim.boarding`)."""
-        sent = Take(self._sent, self, ("used_ns", "sent_octets"))
-        return sent, Take(self._received, self, ("used_ns", "received_octets"))
-
-    def _sent(self, count: int, octets: int, last_ns: int) -> None:
-        self.used_ns = max(self.used_ns or 0, last_ns)
-        self.sent_octets += count * (octets + UDP.fixed + HEADERS)
-
-    def _received(self, count: int, octets: int, last_ns: int) -> None:
-        self.used_ns = max(self.used_ns or 0, last_ns)
-        self.received_octets += count * (octets + UDP.fixed + HEADERS)
 
     def row(self) -> dict[str, object]:
         """Return its columns as plain named values."""

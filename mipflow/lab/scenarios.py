@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from mipflow.arguments import FLAG, PATH, Expected, check, check_keywords, make, mapping, one_of, optional, whole
 from mipflow.errors import DatasetError, ProtocolMisuse, TopologyError, shown
+from mipflow.flow import plans
 from mipflow.flow.allocation.allocation import GeneratedAllocation
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.flow.redirector import AssignmentRules, Method
@@ -85,7 +86,7 @@ def figure2(
     makers = changed("correspondent", {f"CN{number}": usual for number in range(1, total + 1)}, correspondents)
     network = Network(seed, trace, wire)
     if trains:
-        Trains(network)
+        Trains(network, plans)
     internet = Router(network, "Internet", 4.0, 0.0)
     ha = _home_agent(network, internet, spec, home_router)
     peers = [_correspondent(network, internet, spec, *each, total) for each in enumerate(makers.values())]

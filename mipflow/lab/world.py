@@ -11,18 +11,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Literal
 
-from mipflow.arguments import (
-    MILLISECONDS,
-    SECONDS,
-    TEXT,
-    Expected,
-    check,
-    fits,
-    instance,
-    one_of,
-    optional,
-    several,
-)
+from mipflow.arguments import MILLISECONDS, SECONDS, TEXT, Expected, check, fits, instance, one_of, optional, several
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.flow.applications.flows import Flow
 from mipflow.flow.mobile_node import FlowMobileNode

@@ -17,14 +17,7 @@ from mipflow.sim.clock import Timer
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
-from mipflow.wire.packet import (
-    DestinationOptions,
-    ExtensionHeader,
-    HomeAddressOption,
-    Opaque,
-    Packet,
-    RoutingHeaderType2,
-)
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Opaque, Packet, RoutingHeaderType2
 
 ESP, AUTHENTICATION_HEADER = 50, 51
 
@@ -75,16 +68,6 @@ class BindingKeeper(Mobility):
             self._errors.tell(arrival, mobility.BindingErrorStatus.UNKNOWN_BINDING)
             return False
         arrival.source = home_address
-        return True
-
-    def reads(self, header: ExtensionHeader, arrival: Arrival) -> bool:
-        """Restore the home address of a Home Address option alone; False where it is not bound."""
-        alone = isinstance(header, DestinationOptions) and len(header.options) == 1
-        binding = self.bindings.get(header.home_address) if alone and header.home_address else None  # type: ignore[union-attr]
-        is_second = arrival.source != arrival.packet.source
-        if binding is None or is_second or binding.care_of_address != arrival.packet.source:
-            return False
-        arrival.source = binding.home_address
         return True
 
     def routing_header_type_2(self, header: RoutingHeaderType2, arrival: Arrival) -> bool:

@@ -210,12 +210,6 @@ class Correspondent(BindingKeeper):
             self.node.send_direct(Packet(source, destination, mobility.BindingRefreshRequest()))
         return super().find_road(source, destination)
 
-    def foresee(self, source: Address, destination: Address) -> Road | None:
-        """Return the road, but where the next packet asks for a refresh."""
-        binding = self.bindings.get(destination)
-        is_quiet = binding is None or binding.state is not BindingState.EXPIRING
-        return self.find_road(source, destination) if is_quiet else None
-
     def binding_due(self, binding: Binding) -> None:
         """Let the next packet that uses a binding near its end ask for a refresh; once more at half of what is left."""
         now, left_ns = self.node.clock.now, binding.expires_ns - self.node.clock.now

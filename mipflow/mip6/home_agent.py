@@ -18,10 +18,8 @@ from mipflow.mip6.icmp_errors import TunnelErrors
 from mipflow.mip6.parts import AnycastAnswers, PrefixNews, Security
 from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
-from mipflow.node.road import Along, Road, Unwrapped
+from mipflow.node.road import Road
 from mipflow.node.router import Forward, Router
-from mipflow.sim.boarding import Forward as Onward
-from mipflow.sim.boarding import Plan
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network, Role
@@ -53,8 +51,7 @@ class HomeAgent(Router):
         """Home address under duplicate detection -> its newest update, and the addresses not found unique yet."""
         self.intercept: Forward | None = None
         """A function that forwards every packet, in place of the binding cache; None to look there."""
-        self.handlers[Packet] = self._tunnel_exit
-        self.plans[self._tunnel_exit] = self._plan_exit
+        self.handlers[Packet] = self.tunnel_exit
         TunnelErrors(self, self.home)
 
     @property
@@ -285,17 +282,7 @@ class HomeAgent(Router):
         if road is None:
             return None
         send = self.ip_security.tunnel_sender(road)
-        return send if _is_wide(road) else self._narrow(road, send)
-
-    def plan_forward(self, destination: Address) -> Plan:
-        """Say what `find_forward` would find."""
-        binding = self.bindings.get(destination)
-        if binding is None or self.intercept is not None:
-            return super().plan_forward(destination) if self.intercept is None else None
-        ends = binding.home_agent or self.home_agent_address, binding.care_of_address
-        road = self.road("tunnel", *ends, tunnel=ends)
-        is_plain = road is not None and _is_wide(road) and not self.ip_security.is_on
-        return Onward(road.channel, Along(road)) if road is not None and is_plain else None
+        return send if is_wide(road) else self._narrow(road, send)
 
     def _narrow(self, road: Road, forward: Forward) -> Forward:
         """Return how packets go into a tunnel that is narrower further on: senders are told (RFC 2473 section 7.1)."""
@@ -311,7 +298,7 @@ class HomeAgent(Router):
 
         return send
 
-    def _tunnel_exit(self, arrival: Arrival) -> None:
+    def tunnel_exit(self, arrival: Arrival) -> None:
         """Forward what a mobile node tunnelled, if it came from where that home address is bound (section 10.4.5)."""
         inner: Packet = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
         if self.home.relay is not None and self.home.relay.takes(inner):
@@ -329,19 +316,9 @@ class HomeAgent(Router):
         # A trace holds the tunnelled packet as it came, while routers ahead change the one that goes on.
         arrival.interface.receive(inner if self.network.trace.mode == "off" else inner.copy())
 
-    def _plan_exit(self, arrival: Arrival) -> Plan:
-        inner: Packet = arrival.payload
-        binding = self.bindings.get(inner.source)
-        is_registered = binding is not None and binding.care_of_address == arrival.packet.source
-        if not is_registered or self.home.relay is not None or inner.destination.is_multicast:
-            return None
-        onward = self.plan_onward(inner, arrival.interface) if inner.destination not in self.addresses else None
-        if not isinstance(onward, Onward):
-            return None
-        return Onward(onward.channel, Unwrapped(self.network.trace.mode != "off", onward.change))
 
-
-def _is_wide(road: Road) -> bool:
+def is_wide(road: Road) -> bool:
+    """True for a tunnel that takes all that its first link does."""
     return road.mtu + road.overhead >= road.channel.mtu and road.mtu >= MIN_MTU
 
 

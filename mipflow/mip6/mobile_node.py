@@ -28,19 +28,12 @@ from mipflow.node.host import Host
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival, Mobility
 from mipflow.node.road import Road
-from mipflow.sim.boarding import Plan
 from mipflow.sim.clock import NS_PER_MS, Timer
 from mipflow.sim.link import Segment
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.icmpv6 import RouterAdvertisement
 from mipflow.wire.mobility import LIFETIME_UNIT_S, Status
-from mipflow.wire.packet import (
-    DestinationOptions,
-    ExtensionHeader,
-    HomeAddressOption,
-    Packet,
-    RoutingHeaderType2,
-)
+from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet, RoutingHeaderType2
 
 DataMode = Literal["triangular", "tunnel", "route_optimisation"]
 LIFETIME_S = whole(LIFETIME_UNIT_S, 65535 * LIFETIME_UNIT_S, "a lifetime in seconds")
@@ -101,8 +94,7 @@ class MobileNode(Mobility):
         host = self.host
         host.mobility, host.knows_mobility, host.interface_changed = self, True, self.interface_changed
         host.neighbor.on_advertisement[:] = [self.advertised]
-        host.handlers[Packet] = self._tunnel_exit
-        host.plans[self._tunnel_exit] = self._plan_exit
+        host.handlers[Packet] = self.tunnel_exit
         self.registrar.hears = {
             News.CHANGED: self.registration_changed, News.REFUSED: self.registration_refused,
             News.WITHOUT_MOBILITY: lambda peer: self.listener.peer_without_mobility(peer),
@@ -461,7 +453,7 @@ class MobileNode(Mobility):
         arrival.destination = header.home_address
         return True
 
-    def _tunnel_exit(self, arrival: Arrival) -> None:
+    def tunnel_exit(self, arrival: Arrival) -> None:
         """Take out what the home agent tunnelled; for a Home Test this is the first check (section 11.6.2)."""
         inner: Packet = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
         destination = inner.header.destination
@@ -471,20 +463,6 @@ class MobileNode(Mobility):
             self.drop(arrival.packet, f"{destination} in the tunnel is not a home address of ours")
         else:
             self.node.local(inner, arrival.interface, arrival.packet)
-
-    def reads(self, header: ExtensionHeader, arrival: Arrival) -> bool:
-        """Restore a home address of ours from a type 2 routing header; False for anything else."""
-        if not isinstance(header, RoutingHeaderType2) or header.home_address not in self.own_home_addresses:
-            return False
-        arrival.destination = header.home_address
-        return header.segments_left == 1
-
-    def _plan_exit(self, arrival: Arrival) -> Plan:
-        inner: Packet = arrival.payload
-        is_ours = arrival.tunnel is None and inner.destination in self.own_home_addresses
-        if not is_ours or arrival.packet.source != self.home_agent_of(inner.destination):
-            return None
-        return self.node.plan_local(inner, arrival.interface, arrival.packet)
 
     # --- what peers say ----------------------------------------------------------------------------------------------
 

@@ -17,7 +17,6 @@ from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Arrival, Handler, Node
 from mipflow.node.seam import EVERYBODY, FlowSeam, NoFlows, Remote, UpperSeam
 from mipflow.node.sockets import EchoSocket, EspSocket, UdpSocket
-from mipflow.sim.boarding import Plan, Sink
 from mipflow.sim.link import Segment
 from mipflow.sim.network import Network
 from mipflow.wire import codec
@@ -57,9 +56,8 @@ class Host(Node):
         """Handles TCP segments."""
         self.on_error: dict[int, Callable[[int, Remote, IcmpError, bytes], None]] = {17: self._datagram_error}
         """Next header -> called with local port, other end, error and octets of a packet that an error is about."""
-        self.plans[self._datagram] = self._plan_datagram
         self.handlers |= {
-            UDP: self._datagram, TCP: lambda arrival: self.take_segment(arrival),
+            UDP: self.datagram, TCP: lambda arrival: self.take_segment(arrival),
             EchoReply: self._echo_reply, Opaque: self._protected,
         }  # fmt: skip
 
@@ -87,7 +85,6 @@ class Host(Node):
         self.flow_seam, self.transmit = seam, seam.outgoing
         for kind in (UDP, TCP, EchoRequest, EchoReply, Opaque):
             self.handlers[kind] = seam.incoming(self.handlers[kind])
-        self.departures[seam.outgoing] = seam.plan_outgoing
 
     # --- ports -------------------------------------------------------------------------------------------------------
 
@@ -185,7 +182,8 @@ class Host(Node):
             return payload.next_header == ESP and int.from_bytes(payload.data[:4], "big") in self._esp
         return not isinstance(payload, EchoReply) or payload.identifier in self._echo
 
-    def _datagram(self, arrival: Arrival) -> None:
+    def datagram(self, arrival: Arrival) -> None:
+        """Give a datagram that has arrived to its socket."""
         datagram: UDP = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
         port = datagram.destination_port
         remote = arrival.source, datagram.source_port
@@ -196,15 +194,6 @@ class Host(Node):
         if socket.hears_everybody and socket.remote != remote:
             socket.turn_to(remote, arrival.destination)
         socket.on_datagram(datagram.payload)
-
-    def _plan_datagram(self, arrival: Arrival) -> Plan:
-        datagram: UDP = arrival.payload
-        port, remote = datagram.destination_port, (arrival.source, datagram.source_port)
-        socket = self._udp_hearing.get(port) or self._udp.get((port, remote))
-        if socket is None or socket.remote != remote or socket.counts is None:
-            return None
-        function, takes = socket.counts
-        return Sink(arrival.packet.label, takes) if function == socket.on_datagram else None
 
     def _protected(self, arrival: Arrival) -> None:
         if self.expects(arrival.payload):
@@ -236,8 +225,12 @@ class Host(Node):
             port, remote_port = (int.from_bytes(payload.data[at : at + 2], "big") for at in (0, 2))
             hear(port, (destination, remote_port), error, payload.data)
 
+    def hearing(self, port: int, remote: Remote) -> UdpSocket | None:
+        """Return the UDP socket that hears what a remote end sends to a port."""
+        return self._udp_hearing.get(port) or self._udp.get((port, remote))
+
     def _datagram_error(self, port: int, remote: Remote, error: IcmpError, beginning: bytes) -> None:
-        socket = self._udp.get((port, remote)) or self._udp_hearing.get(port)
+        socket = self.hearing(port, remote)
         if socket is not None and socket.remote == remote:
             socket.on_error(error)
 

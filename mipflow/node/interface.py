@@ -7,7 +7,6 @@ from typing import Protocol
 
 from mipflow.arguments import FLAG, check
 from mipflow.errors import TopologyError
-from mipflow.sim.boarding import Plan
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import Channel, Port, Segment
 from mipflow.sim.network import Network
@@ -27,9 +26,6 @@ class Holder(Protocol):
 
     def receiver(self, interface: Interface) -> Callable[[Packet], None]:
         """Return the function that a link calls with each packet that arrives at an interface."""
-
-    def plan(self, packet: Packet, interface: Interface) -> Plan:
-        """Say what the node would do with a packet that arrives at an interface, without doing it."""
 
     def too_big(self, packet: Packet, mtu: int) -> None:
         """Drop a packet that is larger than the next link's `mtu` octets."""
@@ -176,10 +172,6 @@ class Interface(Unique):
         """Send a copy to every other port of the segment."""
         if self.segment is not None:
             self.segment.multicast(self, packet)
-
-    def plan(self, packet: Packet) -> Plan:
-        """Ask the node what it would do with a packet that arrives here."""
-        return self.node.plan(packet, self)
 
     def too_big(self, packet: Packet, mtu: int) -> None:
         """Let the node drop a packet whose octets exceed the `mtu` of the segment."""

@@ -14,9 +14,8 @@ from mipflow.errors import TopologyError, WireError
 from mipflow.node.fragments import Reassembly, cut, misfit
 from mipflow.node.interface import Interface
 from mipflow.node.resets import reset_for
-from mipflow.node.road import Built, Line, Road
+from mipflow.node.road import Line, Road
 from mipflow.node.token_bucket import TokenBucket
-from mipflow.sim.boarding import Departure, Plan, Take
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment
 from mipflow.sim.network import Network, Role
@@ -24,18 +23,7 @@ from mipflow.sim.trace import Change
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
-from mipflow.wire.packet import (
-    NO_MARKS,
-    UDP,
-    ExtensionHeader,
-    Header,
-    HomeAddressOption,
-    Marks,
-    Opaque,
-    Packet,
-    Sized,
-    packet_of,
-)
+from mipflow.wire.packet import NO_MARKS, Header, HomeAddressOption, Marks, Opaque, Packet, Sized, packet_of
 
 MIN_MTU = 1280
 UNANSWERED = (*range(128), 137)
@@ -116,14 +104,6 @@ class Mobility(Unique):
         """Choose the address from which to talk to `destination` where nobody says: the first."""
         return next(iter(self.node.addresses), None)
 
-    def foresee(self, source: Address, destination: Address) -> Road | None:
-        """Find the road as `find_road` would; None where that would do more."""
-        return self.find_road(source, destination)
-
-    def reads(self, header: ExtensionHeader, arrival: Arrival) -> bool:
-        """Restore a home address from a header as the methods below would; False where they would do more."""
-        return False
-
     def home_address_option(self, option: HomeAddressOption, arrival: Arrival) -> bool:
         """Refuse the option, unknown without Mobile IPv6 (RFC 8200 section 4.2, top bits 11); False, as ever."""
         return self.node.refuse(arrival, option, "Home Address option", not arrival.packet.destination.is_multicast)
@@ -168,10 +148,6 @@ class Node:
         self.mobility = Mobility(self)
         self.interface_changed: Callable[[Interface], None] = lambda interface: None
         """Called with an interface that went up or down, or has lost its last address."""
-        self.plans: dict[Handler, Callable[[Arrival], Plan]] = {}
-        """A handler -> what says what it would do (`sim.boarding`), where it does no more than such a plan can hold."""
-        self.departures: dict[Transmit, Callable[..., Departure | None]] = {self.originate: self.plan_sending}
-        """A function that stands as `transmit` -> what says what it would do, called alike."""
         self._roads: dict[tuple[Address, Address], Road] = {}
         self.lines: dict[object, Line] = {}
         """Label of packets that we send, or destination of those without -> how the last one went; (destination, label)
@@ -321,17 +297,6 @@ class Node:
         self._restored.clear()
         self.network.trains.changed(self.name, about)
 
-    def plan_sending(
-        self, payload: UDP, source: Address | None, destination: Address, label: int, takes: tuple[Take, ...] = ()
-    ) -> Departure | None:
-        """Say what `originate` would do."""
-        source = source or self.mobility.source_for(destination) or self.address
-        road = self.mobility.foresee(source, destination)
-        if type(road) is not Road or headers.IPV6_HEADER + payload.size > road.mtu:
-            return None
-        build = Built(payload, Header(source, destination, NO_MARKS, label), road)
-        return Departure(road.channel, build, label, len(payload.payload), takes)
-
     # --- receiving ---------------------------------------------------------------------------------------------------
 
     def receiver(self, interface: Interface) -> Callable[[Packet], None]:
@@ -354,26 +319,6 @@ class Node:
             self.local(packet, interface)
         else:
             self.pass_on(packet)
-
-    def plan(self, packet: Packet, interface: Interface) -> Plan:
-        """Say what `receive` would do, without doing it."""
-        if not interface.listens:
-            return None
-        is_local = packet.destination in self.addresses
-        return self.plan_local(packet, interface) if is_local else self.plan_onward(packet, interface)
-
-    def plan_onward(self, packet: Packet, interface: Interface) -> Plan:
-        """Say what `pass_on` would do."""
-        return None
-
-    def plan_local(self, packet: Packet, interface: Interface, tunnel: Packet | None = None) -> Plan:
-        """Say what `local` would do."""
-        arrival = Arrival(packet, interface, tunnel, packet.source, packet.destination)
-        if not all(self.mobility.reads(header, arrival) for header in packet.extensions):
-            return None
-        handler = self.handlers.get(type(packet.payload))
-        say = None if handler is None else self.plans.get(handler)
-        return None if say is None else say(arrival)
 
     def pass_on(self, packet: Packet) -> None:
         """Drop a packet for another node; a router forwards it."""

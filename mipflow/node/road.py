@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mipflow.node.fragments import cut, per_fragment
-from mipflow.sim.boarding import passed_on
 from mipflow.sim.clock import Clock
 from mipflow.sim.link import Channel
 from mipflow.wire import packet as headers
@@ -110,53 +109,3 @@ class Road:
 
     def __repr__(self) -> str:
         return f"<Road {self.kind} {self.channel.sender.owner}.{self.channel.sender.name}>"
-
-
-# --- what nodes say of packets when they are asked (`sim.boarding`) ---------------------------------------------------
-
-
-class Along:
-    """Puts packets that a router passes on into a tunnel; equal for tunnels with the same ends."""
-
-    def __init__(self, road: Road) -> None:
-        self._road = road
-
-    def __call__(self, packet: Packet) -> Packet:
-        packet.hop_limit -= 1
-        return self._road.dressed(packet)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Along) and self._road.tunnel == other._road.tunnel
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-@dataclass(slots=True, frozen=True)
-class Unwrapped:
-    """Takes packets out of a tunnel and passes them on. copies: whether a trace holds those inside; onward: the change
-    of a further tunnel.
-    """
-
-    copies: bool
-    onward: Callable[[Packet], Packet] | None
-
-    def __call__(self, packet: Packet) -> Packet:
-        inner = packet.payload
-        assert isinstance(inner, Packet)
-        return passed_on(inner.copy() if self.copies else inner, self.onward)
-
-
-class Built:
-    """Builds packets with one payload, on a road; equal where the packets are."""
-
-    def __init__(self, payload: Sized, header: Header, road: Road) -> None:
-        self._payload, self._header, self._road = payload, header, road
-
-    def __call__(self, sent_ns: int) -> Packet:
-        packet = packet_of(self._header, self._payload, sent_ns)
-        return self._road.dressed(packet) if self._road.overhead else packet
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Built) and self(0) == other(0) and self._header.label == other._header.label
-
-    __hash__ = None  # type: ignore[assignment]

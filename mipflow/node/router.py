@@ -10,8 +10,6 @@ from mipflow.node.interface import Interface
 from mipflow.node.neighbor import NeighborDiscovery
 from mipflow.node.node import Node
 from mipflow.node.road import Road
-from mipflow.sim.boarding import Forward as Onward
-from mipflow.sim.boarding import Plan
 from mipflow.sim.link import Link, Segment
 from mipflow.sim.network import Network, Role
 from mipflow.wire import icmpv6
@@ -109,7 +107,7 @@ class Router(Node):
         """Put ingress filtering in front: a source of another prefix goes no further (RFC 6275 section 11.3.1)."""
 
         def check(packet: Packet) -> None:
-            if self._lets_in(packet.source, interface):
+            if self.lets_in(packet.source, interface):
                 receive(packet)
             else:
                 self.drop(packet, f"ingress filtering: {packet.source} has no prefix of {interface.name}")
@@ -117,21 +115,12 @@ class Router(Node):
 
         return check
 
-    def _lets_in(self, source: Address, interface: Interface) -> bool:
+    def lets_in(self, source: Address, interface: Interface) -> bool:
+        """True for a packet from `source` that ingress filtering, where there is one, lets in by an interface."""
+        if interface.name not in self._filtering:
+            return True
         prefixes = [] if interface.segment is None else self.network.prefixes_of(interface.segment)
         return source.is_link_local or source == UNSPECIFIED or any(source in prefix for prefix in prefixes)
-
-    def plan_onward(self, packet: Packet, interface: Interface) -> Plan:
-        """Say what `pass_on` would do."""
-        is_stopped = interface.name in self._filtering and not self._lets_in(packet.source, interface)
-        if is_stopped or packet.hop_limit <= 1 or packet.destination.is_link_local:
-            return None
-        return self.plan_forward(packet.destination)
-
-    def plan_forward(self, destination: Address) -> Plan:
-        """Say what `find_forward` would find."""
-        channel = self.network.way(self.name, destination)
-        return None if channel is None else Onward(channel)
 
     def pass_on(self, packet: Packet) -> None:
         """Forward a packet, or tell its source why not."""

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mipflow.node.node import Handler, Node
-from mipflow.sim.boarding import Departure
 from mipflow.wire.address import Address
-from mipflow.wire.packet import NO_MARKS, UDP, Marks, Sized
+from mipflow.wire.packet import NO_MARKS, Marks, Sized
 
 Remote = tuple["Address | None", int]
 """Address and port of the other end; (None, 0) for a socket that hears everybody."""
@@ -45,11 +44,6 @@ class UpperSeam(FlowSeam, Protocol):
         self, payload: Sized, source: Address | None, destination: Address, label: int = 0, marks: Marks = NO_MARKS
     ) -> None:
         """Send a payload of transport, in the place of `Node.originate`."""
-
-    def plan_outgoing(
-        self, payload: UDP, source: Address | None, destination: Address, label: int
-    ) -> Departure | None:  # fmt: skip
-        """Say what `outgoing` would do, without doing it."""
 
     def incoming(self, upper: Handler) -> Handler:
         """Return the handler to call in front of `upper`, one of transport's."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from mipflow.node.node import Arrival, Node
 from mipflow.node.seam import Remote
-from mipflow.sim.boarding import Departure, Take
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest, IcmpError
 from mipflow.wire.packet import ESP, NO_MARKS, UDP, Marks, Opaque
@@ -27,35 +27,32 @@ class UdpSocket:
     """The address that it sends from; None lets the host choose."""
     on_datagram: Callable[[bytes], None] = lambda data: None
     """Called with the payload of each datagram that arrives."""
-    counts: tuple[Callable[[bytes], None], tuple[Take, ...]] | None = None
+    counts: tuple[Callable[[bytes], None], tuple[Any, ...]] | None = None
     """An `on_datagram` that does no more than to count, and what it counts; None without one."""
     on_error: Callable[[IcmpError], None] = lambda error: None
     """Called with each ICMPv6 error about a datagram that was sent."""
     hears_everybody: bool = field(init=False)
-    _datagram: UDP | None = None
+    datagram: UDP | None = None
 
     def __post_init__(self) -> None:
         self.hears_everybody = self.remote[0] is None
 
     def send(self, payload: bytes) -> None:
         """Send one datagram to the remote end; one that is sent again and again is one value."""
-        datagram = self._datagram
+        datagram = self.datagram
         if datagram is None or datagram.payload is not payload:
-            datagram = self._datagram = UDP(self.port, self.remote[1], payload)
+            datagram = self.datagram = UDP(self.port, self.remote[1], payload)
         remote = self.remote[0]
         if remote is not None:
             self.host.transmit(datagram, self.local, remote, self.label, self.marks)
 
     def turn_to(self, remote: Remote, local: Address) -> None:
         """Answer whoever spoke last, from the address to which it spoke."""
-        self.remote, self.local, self._datagram = remote, local, None
+        self.remote, self.local, self.datagram = remote, local, None
 
-    def departure(self, payload: bytes) -> Departure | None:
-        """Say what `send` would do with the payload that it has just sent, without doing it (`sim.boarding`)."""
-        datagram, remote, say = self._datagram, self.remote[0], self.host.departures.get(self.host.transmit)
-        if datagram is None or datagram.payload is not payload or remote is None or say is None:
-            return None
-        return None if self.marks is not NO_MARKS else say(datagram, self.local, remote, self.label)
+
+Sending = tuple[UdpSocket, bytes]
+"""A socket, and a payload that it sends again and again."""
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from heapq import heappush
 from random import Random
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from mipflow.arguments import FLAG, MILLISECONDS, check, check_fields, function, instance, number, optional, whole
 from mipflow.errors import TopologyError
@@ -20,6 +20,9 @@ from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock, Unique
 from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
+
+if TYPE_CHECKING:
+    from mipflow.sim.boarding import Boarding
 
 LEFT, DOWN = "{} has left the link", "{} is down"
 """The reasons why packets under way to a node, or to an interface, are not heard there."""
@@ -73,22 +76,13 @@ class Port(Protocol):
         """Drop a packet that was handed over and does not fit the link."""
 
 
-class Recalls(Protocol):
-    """The part that carries packets on links without events, where it does (`sim.boarding`)."""
-
-    def recall(self, channel: Channel | None = None) -> None:
-        """Turn what is under way on a channel, or everywhere, into events: the link is about to change."""
-
-
 class Surroundings(Protocol):
     """The network of a segment, as the segment sees it (`sim.network`)."""
 
     clock: Clock
     trace: Trace
-
-    @property
-    def trains(self) -> Recalls:
-        """The part that carries packets without events."""
+    trains: Boarding
+    """The part that carries packets without events, where there is one."""
 
     @property
     def name(self) -> str:

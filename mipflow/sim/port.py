@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mipflow.errors import WireError
-from mipflow.sim.boarding import Plan
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import Link, Port, Segment
 from mipflow.sim.network import Network
@@ -95,10 +94,6 @@ class BytePort(Unique):
 
     def _leaves(self, packet: Packet) -> None:
         self._departed.append(self._encode(packet))
-
-    def plan(self, packet: Packet) -> Plan:
-        """Return None: packets that leave are more than counted."""
-        return None
 
     def too_big(self, packet: Packet, mtu: int) -> None:
         """Drop a packet from outside that does not fit the segment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import process_time
 
+from mipflow.flow import plans
 from mipflow.sim.network import Network
 from mipflow.sim.trains.carrier import Trains
 
@@ -14,7 +15,7 @@ WAYS = (False, True)
 def set_way(network: Network, trains: bool) -> Network:
     """Have a network at time 0 carry packets in trains or not, and return it."""
     if trains:
-        Trains(network)
+        Trains(network, plans)
     return network
 
 

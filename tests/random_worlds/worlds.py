@@ -20,6 +20,7 @@ from typing import Any
 
 import mipflow as mf
 from mipflow.errors import MipflowError
+from mipflow.flow import plans
 from mipflow.flow.endings import IDLE_NS
 from mipflow.flow.mobile_node import FlowMobileNode
 from mipflow.lab import scenarios
@@ -73,10 +74,10 @@ def forced(trains: bool) -> Iterator[None]:
     def made(self: Network, *given: Any, **keywords: Any) -> None:
         before(self, *given, **keywords)
         if trains:
-            carrier.Trains(self)
+            carrier.Trains(self, plans)
 
     Network.__init__ = made  # type: ignore[method-assign]
-    scenarios.Trains = lambda network: None  # type: ignore[assignment, misc]
+    scenarios.Trains = lambda network, nodes: None  # type: ignore[assignment, misc]
     try:
         yield
     finally:

@@ -25,7 +25,7 @@ from mipflow.sim.clock import Clock
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, NonceIndices, Status
-from mipflow.wire.packet import ExtensionHeader, Header, HomeAddressOption, Packet, Sized, packet_of
+from mipflow.wire.packet import Header, HomeAddressOption, Packet, Sized, packet_of
 
 
 class EnhancedCorrespondent(Correspondent):
@@ -149,10 +149,6 @@ class EnhancedCorrespondent(Correspondent):
         if held.care_of_verified and is_payload:
             held.credit.earn(packet.size, self.node.clock.now)
         return True
-
-    def reads(self, header: ExtensionHeader, arrival: Arrival) -> bool:
-        """Return False: each packet earns credit."""
-        return False
 
     def find_road(self, source: Address, destination: Address) -> Road | None:
         """Return the road to a binding; one to a care-of address that is not verified yet is paid from credit."""

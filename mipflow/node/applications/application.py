@@ -13,8 +13,8 @@ from typing import Annotated, Any, Protocol
 from mipflow.arguments import FLAG, PORT, TEXT, Checked, Expected, check, fits, function, one_of, optional, whole
 from mipflow.node.host import HOST, SPI, Host
 from mipflow.node.sockets import EspSocket, UdpSocket
-from mipflow.sim.boarding import Take
 from mipflow.sim.clock import Clock, Unique
+from mipflow.sim.trains.answers import Take
 from mipflow.wire.address import ADDRESS, Address
 
 SOCKET = whole(1, 65535, "a port, of which 0 stands for none,")
@@ -100,7 +100,7 @@ class Running(Unique):
 
     @property
     def counts(self) -> tuple[Take, ...]:
-        """Do what `count` does, for many datagrams at once (`sim.boarding`)."""
+        """Do what `count` does, for many datagrams at once (`sim.trains`)."""
         return (Take(self._count_many, self, ("received_bytes",)),)
 
     def _count_many(self, count: int, octets: int, last_ns: int) -> None:

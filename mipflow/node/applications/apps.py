@@ -17,9 +17,8 @@ from mipflow.node.applications.application import Application as Application
 from mipflow.node.applications.application import Ends as Ends
 from mipflow.node.applications.application import Running as Running
 from mipflow.node.applications.recorded import Recorded as Recorded
-from mipflow.node.sockets import UdpSocket
+from mipflow.node.sockets import Sending, UdpSocket
 from mipflow.node.tcp.sockets import Tcp, TcpSocket
-from mipflow.sim.boarding import Departure
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
 __all__ = [
@@ -38,10 +37,10 @@ OCTETS = whole(0, 60_000, "octets")
 
 def periodic(
     running: Running, interval_ns: int, act: Act, end_ns: int | None = None,
-    departure: Callable[[], Departure | None] | None = None,
+    sends: Callable[[], Sending | None] | None = None,
 ) -> Act:  # fmt: skip
     """Return a function that does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`;
-    further calls of it do nothing. departure: says what `act` does, where it always sends the same (`sim.boarding`).
+    further calls of it do nothing. sends: says what `act` sends, where that is always the same (`sim.trains`).
     """
     clock, network = running.ends.clock, running.ends.near.network
     last = 1 << 62 if end_ns is None else end_ns
@@ -53,8 +52,8 @@ def periodic(
             act()
             following = clock.now + interval_ns
             if following < last:
-                if departure and clock.now >= asks_ns:
-                    asks_ns = network.trains.board(departure, tick, interval_ns, last)
+                if sends and clock.now >= asks_ns:
+                    asks_ns = network.trains.board(sends, tick, interval_ns, last)
                     if not asks_ns:
                         return
                 clock.at(following, tick)
@@ -68,9 +67,9 @@ def periodic(
     return go
 
 
-def steady(running: Running, socket: UdpSocket, payload: bytes) -> Departure | None:
-    """Say what becomes of a payload that a socket sends again and again, until the application is stopped."""
-    return None if running.is_stopped else socket.departure(payload)
+def steady(running: Running, socket: UdpSocket, payload: bytes) -> Sending | None:
+    """Return what a socket sends again and again; None once the application is stopped."""
+    return None if running.is_stopped else (socket, payload)
 
 
 def with_pauses(ends: Ends, begin_ns: int, talk_s: float, pause_s: float, act: Act) -> Act:
@@ -116,10 +115,10 @@ class Voice(Checked):
         begin, end = begin_and_end(ends, self.start_s, self.duration_s)
         ask: Act = partial(near.send, payload)
         reply: Act = partial(far.send, payload)
-        departures = [None, None] if self.pause_s else [partial(steady, running, each, payload) for each in (near, far)]
+        steadily = [None, None] if self.pause_s else [partial(steady, running, each, payload) for each in (near, far)]
         if self.pause_s:
             ask, reply = (with_pauses(ends, begin, self.talk_s, self.pause_s, send) for send in (ask, reply))
-        answer = periodic(running, interval, reply, end, departures[1])
+        answer = periodic(running, interval, reply, end, steadily[1])
 
         def heard(data: bytes) -> None:
             running.received_bytes += len(data)
@@ -130,7 +129,7 @@ class Voice(Checked):
         if not self.both_ways:
             far.on_datagram = running.count
         near.counts = near.on_datagram, ()
-        running.at(begin, periodic(running, interval, ask, end, departures[0]))
+        running.at(begin, periodic(running, interval, ask, end, steadily[0]))
         return running
 
 

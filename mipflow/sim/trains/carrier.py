@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import pairwise, repeat
 from math import lcm
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from mipflow.sim.boarding import NEVER, Boarding, Departure, Forward
+from mipflow.sim.boarding import NEVER, Boarding
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Callback
 from mipflow.sim.link import Channel
 from mipflow.sim.meter import Meter
 from mipflow.sim.network import Network
+from mipflow.sim.trains.answers import Forward, Nodes
 from mipflow.sim.trains.lane import Lane, Stop, sent_ns
 from mipflow.sim.trains.order import Event, Order
 from mipflow.sim.trains.rows import Rows
@@ -67,10 +68,10 @@ class Survey(NamedTuple):
 
 
 class Trains(Boarding):
-    """Carries flows of a constant rate in `network`, in the place of what carries none."""
+    """Carries flows of a constant rate in `network`, in the place of what carries none; `nodes` says what nodes do."""
 
-    def __init__(self, network: Network) -> None:
-        self._network, self._clock, self._trace = network, network.clock, network.trace
+    def __init__(self, network: Network, nodes: Nodes) -> None:
+        self._network, self._clock, self._trace, self._nodes = network, network.clock, network.trace, nodes
         self._is_traced = network.trace.mode == "all"
         self._worth = Worth(network.clock, network.trace.mode)
         self._begin()
@@ -102,7 +103,7 @@ class Trains(Boarding):
     # --- boarding ----------------------------------------------------------------------------------------------------
 
     def board(
-        self, asked: Callable[[], Departure | None], tick: Callback, interval_ns: int, end_ns: int
+        self, sends: Callable[[], Any], tick: Callback, interval_ns: int, end_ns: int
     ) -> int:
         """Take over what `tick` sends every `interval_ns` after now and before `end_ns`, and return 0; or return before
         which time there is no use in asking again, in nanoseconds.
@@ -113,27 +114,28 @@ class Trains(Boarding):
             return NEVER
         if self._clock.until_ns - now < LEAST_SENDINGS * interval_ns:
             return later_ns
-        if not worth.knows(tick) and (way := self._way(asked)):
+        if not worth.knows(tick) and (way := self._way(sends)):
             worth.note(tick, len(way.answers) * NS_PER_S / interval_ns, end_ns)
         if not self._trains and worth.knows(tick) and (opens_ns := worth.opens_ns()) > now:
             return opens_ns
-        way = way or self._way(asked)
-        return 0 if way and self._take(way, asked, tick, interval_ns, end_ns) else later_ns
+        way = way or self._way(sends)
+        return 0 if way and self._take(way, sends, tick, interval_ns, end_ns) else later_ns
 
-    def _way(self, asked: Callable[[], Departure | None]) -> Way | None:
-        departure = asked()
-        way = None if departure is None else Way(departure)
+    def _way(self, sends: Callable[[], Any]) -> Way | None:
+        sending = sends()
+        departure = None if sending is None else self._nodes.departure(sending)
+        way = None if departure is None else Way(departure, self._nodes)
         return way if way is not None and way.answers else None
 
     def _take(
-        self, way: Way, asked: Callable[[], Departure | None], tick: Callback, interval_ns: int, end_ns: int
+        self, way: Way, sends: Callable[[], Any], tick: Callback, interval_ns: int, end_ns: int
     ) -> bool:
         departure = way.departure
         channels = [departure.channel, *(each.channel for each in way.answers if isinstance(each, Forward))]
         order, now = self._order, self._clock.now
         if way.labels & self._labels or self._goes_round(channels):
             return False
-        train = Train(way, asked, tick, now, order.draw(), interval_ns, end_ns, order, self._network.meters)
+        train = Train(way, sends, tick, now, order.draw(), interval_ns, end_ns, order, self._network.meters)
         if not order.enter(train):
             return False
         if not self._is_running:
@@ -416,7 +418,7 @@ class Trains(Boarding):
             for train in (self._at[node] if node else self._trains)
             if about is None or about in train.way.addresses
         }
-        gone = [train for train in affected if self._way(train.asked) != train.way]
+        gone = [train for train in affected if self._way(train.sends) != train.way]
         self._is_settling = False
         if gone:
             self._flush(self._clock.now)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import sub
-from typing import cast
+from typing import Any
 
-from mipflow.sim.boarding import NEVER, Departure, Forward, Planner, Sink, passed_on
+from mipflow.sim.boarding import NEVER
 from mipflow.sim.clock import Callback
 from mipflow.sim.meter import Meter
 from mipflow.sim.trace import is_control
+from mipflow.sim.trains.answers import Departure, Forward, Nodes, Sink, passed_on
 from mipflow.sim.trains.lane import Stop, happened, sent_ns
 from mipflow.sim.trains.order import Event, Order, Sender, later
 from mipflow.wire.address import Address
@@ -28,7 +29,7 @@ class Way:
 
     sink: Sink
 
-    def __init__(self, departure: Departure) -> None:
+    def __init__(self, departure: Departure, nodes: Nodes) -> None:
         self.departure = departure
         self.answers: list[Forward | Sink] = []
         self.sizes: list[tuple[int, int]] = []
@@ -42,7 +43,7 @@ class Way:
                 break
             self._note(packet)
             self.nodes.append(channel.receiver.owner)
-            answer = cast(Planner, channel.receiver).plan(packet)
+            answer = nodes.plan(channel.receiver, packet)
             if answer is None:
                 break
             self.answers.append(answer)
@@ -71,19 +72,19 @@ class Way:
 
 
 class Train(Sender):
-    """A train of the packets that `tick` would send; asked: says how they depart now; end_ns: none is sent then."""
+    """A train of the packets that `tick` would send; sends: says what it sends now; end_ns: none is sent then."""
 
     __slots__ = (
-        "_arrivals", "_asked", "_made", "_order", "_told", "asked", "delivered_ns", "end_ns", "received", "sent",
+        "_arrivals", "_asked", "_made", "_order", "_told", "delivered_ns", "end_ns", "received", "sends", "sent",
         "stops", "tick", "way",
     )  # fmt: skip
 
     def __init__(
-        self, way: Way, asked: Callable[[], Departure | None], tick: Callback, root_ns: int, mark: int,
+        self, way: Way, sends: Callable[[], Any], tick: Callback, root_ns: int, mark: int,
         interval_ns: int, end_ns: int, order: Order, meters: Mapping[int, Meter],
     ) -> None:  # fmt: skip
         super().__init__(root_ns, mark, interval_ns)
-        self.way, self.asked, self.tick, self.end_ns = way, asked, tick, end_ns
+        self.way, self.sends, self.tick, self.end_ns = way, sends, tick, end_ns
         self._order = order
         self.stops: list[Stop] = []
         self.sent = meters[way.departure.label] if way.departure.label else None

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mipflow as mf
+from mipflow.flow import plans
 from mipflow.node.applications.application import Ends, Running
 from mipflow.node.applications.apps import Voice
 from mipflow.node.host import Host
@@ -52,7 +53,7 @@ class Chain:
 
     def __init__(self, plan: Plan, trains: bool, trace: Mode) -> None:
         self.network = Network(1, trace)
-        self.trains = Trains(self.network) if trains else None
+        self.trains = Trains(self.network, plans) if trains else None
         routers = [Router(self.network, f"R{number}") for number in range(4)]
         self.hosts = []
         for number, router in enumerate(routers):
@@ -125,7 +126,7 @@ def test_the_reference_work_is_the_same(mode: Any, trace: Mode) -> None:
     for trains in (False, True):
         network, mn = mobile_world(mode, trace)
         if trains:
-            Trains(network)
+            Trains(network, plans)
         network.run_until(6 * NS_PER_S)
         mn.handover(1, "cell0")
         network.run_until(8 * NS_PER_S)

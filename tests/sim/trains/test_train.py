@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import mipflow as mf
+from mipflow.flow import plans
 from mipflow.node.applications.apps import Voice
 from mipflow.sim.trains.train import Way
-from tests.node.nodes import Path
 
 
 def way_of(world: mf.World) -> Way:
@@ -13,9 +13,9 @@ def way_of(world: mf.World) -> Way:
     flow = next(iter(world.mn.flows))
     conversation = next(iter(flow.conversations))
     socket = world.mn._udp[conversation[1], (flow.cn, conversation[3])]
-    departure = socket.departure(socket._datagram.payload)  # type: ignore[union-attr]
+    departure = plans.departure((socket, socket.datagram.payload))  # type: ignore[union-attr]
     assert departure is not None
-    return Way(departure)
+    return Way(departure, plans)
 
 
 def called(**keywords: object) -> mf.World:
@@ -55,7 +55,3 @@ def test_there_is_none_over_a_link_that_may_lose_packets() -> None:
 
 def test_a_router_that_filters_answers_for_what_it_lets_in() -> None:
     assert way_of(called(ingress_filtering=True)).nodes[-1] == "CN1"
-
-
-def test_a_socket_that_answers_whom_it_hears_has_no_departure_before_it_has_heard() -> None:
-    assert Path().b.udp(9).departure(b"x") is None
