@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mipflow.sim.link import Channel
 from mipflow.wire.address import Address
 
 NEVER = 1 << 62
@@ -30,5 +29,5 @@ class Boarding:
         any node where none is named.
         """
 
-    def recall(self, channel: Channel | None = None) -> None:
-        """Turn what is under way on a channel, or everywhere, into events: the link is about to change."""
+    def recall(self, channel: Any = None) -> None:
+        """Turn what is under way on a `Channel`, or everywhere, into events: the link is about to change."""

@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from heapq import heappush
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import Annotated, Protocol
 
 from mipflow.arguments import FLAG, MILLISECONDS, check, check_fields, function, instance, number, optional, whole
 from mipflow.errors import TopologyError
+from mipflow.sim.boarding import Boarding
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock, Unique
 from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
-
-if TYPE_CHECKING:
-    from mipflow.sim.boarding import Boarding
 
 LEFT, DOWN = "{} has left the link", "{} is down"
 """The reasons why packets under way to a node, or to an interface, are not heard there."""
