@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 import mipflow as mf
 from mipflow.errors import ProtocolMisuse
 from mipflow.node.applications.apps import Voice
+from mipflow.node.host import Host
+from mipflow.node.router import AccessRouter
 from mipflow.sim.clock import NS_PER_S
 from mipflow.sim.link import Link, Port, Segment
 from mipflow.sim.network import Network
 from mipflow.wire.packet import Packet
 from tests.benchmarks.crowds import Crowd, prepare_for_crowds
-from tests.benchmarks.growth import crowd
+from tests.benchmarks.growth import FAR, QUICK, crowd
 from tests.sim.boxes import Box, datagram
 
 MS = 1_000_000
@@ -40,6 +42,9 @@ class Listener(Box):
 
 class Hall(Crowd):
     """A link that asks these ports."""
+
+    def is_usual(self, port: Port) -> bool:
+        return False
 
     def ignores(self, port: Port, packet: Packet) -> bool:
         assert isinstance(port, Listener)
@@ -120,6 +125,34 @@ def test_mobile_nodes_register_talk_and_move_as_on_ordinary_links(rate_bps: int 
         return [records, meters, network.clock.packet_events, network.clock.scheduled]
 
     assert run(Crowd) == run(Segment)
+
+
+def test_questions_to_hosts_and_routers_are_answered_as_on_ordinary_links() -> None:
+    """A router that came late, an address that nobody asked for before, and one that three have."""
+
+    def run(kind: type[Segment]) -> list[object]:
+        network = Network(5, "off")
+        network.segment_type = kind
+        segment = network.add_segment("hall", QUICK, FAR)
+        hosts = [Host(network, f"host{number}") for number in range(6)]
+        for number, host in enumerate(hosts):
+            host.settle(segment, 10 + number)
+        AccessRouter(network, "AR").serve(segment)
+        near, *others = (host.interfaces[next(iter(host.interfaces))] for host in hosts)
+        told: list[object] = []
+        for interface in others[1:3]:
+            interface.add_address(hosts[1].address, shared=True)
+        hosts[0].neighbor.on_advertisement.append(lambda *heard: told.append((network.clock.now, heard[1])))
+        for address in (hosts[1].address, hosts[5].address, others[3].link_local, FAR.address(99)):
+            hosts[0].neighbor.detect_duplicate(
+                address, near, lambda is_unique, address=address: told.append((network.clock.now, address, is_unique))
+            )
+        hosts[0].neighbor.solicit(near)
+        network.run_until(2 * NS_PER_S)
+        return [*told, network.clock.packet_events, network.clock.scheduled]
+
+    assert run(Crowd) == run(Segment)
+    assert len(run(Segment)) == 7
 
 
 def test_a_network_with_links_or_with_a_trace_of_copies_is_refused() -> None:
