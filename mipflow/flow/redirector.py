@@ -8,7 +8,7 @@ which `give` asks for the home address of a new flow. It sends nothing: it retur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, get_args
 
@@ -100,6 +100,10 @@ class DataFlowRedirector:
         """Home addresses that are kept for certain flows, such as calls (page 10): (name, is it for this flow?).
         `mn.keep_home_address` fills it.
         """
+        self._full: tuple[Container[Address], Address, int] | None = None
+        """The home addresses in the way, the primary and `given_back` when all home addresses were in the way."""
+        self._youngest = -1
+        """The number of the youngest of them."""
         self._assign = assign or self.assign
         self._is_learners = assign is not None
         self.stand_between(DataFlowSeparator(flows), None)
@@ -187,21 +191,31 @@ class DataFlowRedirector:
         """
         if self.rules.one_address:
             return homes.primary  # no other is ever allocated (Figure 1)
-        of_group = self.of_group(flow)
-        if of_group is not None:
+        if (of_group := self.of_group(flow)) is not None:
             return of_group  # it is to share that one (page 14)
-        in_the_way, kept_for = self.in_the_way(flow.cn), self.kept_for(flow)  # 34
-        without_flows: Address | None = None
-        for home in reversed(homes) if self.rules.avoid_primary else homes:  # 35: the last; 41 and 42: the one before
-            ha = home.home_address
-            if ha in in_the_way or not self.may_have(home, kept_for):  # 36, 37, 38 and 44
-                continue
+        free, kept_for, without_flows = self._free(homes, self.in_the_way(flow.cn)), self.kept_for(flow), None  # 34
+        for ha in (home.home_address for home in free if self.may_have(home, kept_for)):  # 35, 41 and 42: see `_free`
             if ha == homes.primary:  # the last resort, after those without flows
                 return without_flows or ha  # 39
             if flows.is_used(ha):
                 return ha  # 39
             without_flows = without_flows or ha
         return without_flows  # 39; or 43: None, for which `flow.bindings.address_pool` has one allocated
+
+    def _free(self, homes: HomeAddressTable, in_the_way: Container[Address]) -> Iterator[HomeAddressEntry]:
+        """Yield the home addresses that are not in the way (36, 37, 38 and 44), from the last (35) to the one before
+        (41, 42). Where all were in the way, only younger ones are looked at until one has been given back.
+        """
+        state, last_first = (in_the_way, homes.primary, self.flows.given_back), self.rules.avoid_primary
+        is_full, oldest = True, self._youngest if last_first and self._full == state else -1
+        for home in reversed(homes) if last_first else homes:
+            if home.number <= oldest:
+                break
+            if home.home_address not in in_the_way:
+                is_full = False
+                yield home
+        if is_full:
+            self._full, self._youngest = state, next(reversed(homes)).number
 
     def in_the_way(self, cn: Address) -> Container[Address]:
         """Return the home addresses that have a flow with this correspondent node (37), or one that counts as such."""
@@ -229,12 +243,10 @@ class DataFlowRedirector:
         """Return a home address of the flow's group for which no flow outside the group has the same binding."""
         if flow.group is None:
             return None
-        kept_for = self.kept_for(flow)
+        kept_for, groups = self.kept_for(flow), self.flows.groups_in_the_way
         for other in self.flows.of_group(flow.group):
-            home = None if other.home_address is None else self.homes.get(other.home_address)
-            if other is flow or home is None or not self.may_have(home, kept_for):
-                continue
-            if self.flows.groups_in_the_way(home.home_address, flow.cn) <= {flow.group}:
+            home = None if other is flow or other.home_address is None else self.homes.get(other.home_address)
+            if home and self.may_have(home, kept_for) and groups(home.home_address, flow.cn) <= {flow.group}:
                 return home.home_address
         return None
 

@@ -174,13 +174,15 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         self._by_home: dict[Address, dict[Address, dict[int, FlowMappingEntry]]] = {}
         self.used: Container[Address] = self._by_home
         """The home addresses that flows have."""
+        self.given_back = 0
+        """Counts how often a home address was given back, by all flows with a correspondent or by all in doubt."""
         self._in_doubt: dict[Address, dict[Address, None]] = {}
         """Home address -> correspondents with flows to it that do not optimise, or may turn out not to."""
         self._by_cn: dict[Address, dict[Address, None]] = {}
         """Correspondent -> home addresses with flows to it."""
         self._groups: dict[tuple[Address, Address], Counter[str | None]] = {}
         """(home address, correspondent) -> groups of the flows that have both, and how many of each."""
-        self._optimises: dict[Address, bool] = {}
+        self._optimises: dict[Address, bool | None] = {}
         """All that is known of correspondents."""
         self._refused: set[tuple[Address, Address]] = set()
         """(home address, correspondent) whose binding its correspondent has refused."""
@@ -281,10 +283,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         """Note whether a correspondent holds bindings of ours, or is taken to; None where that is not known."""
         if optimises is self._optimises.get(cn):
             return
-        if optimises is None:
-            del self._optimises[cn]
-        else:
-            self._optimises[cn] = optimises
+        self._optimises[cn] = optimises
         for home_address in self._by_cn.get(cn, ()):
             self._index_doubt(home_address, cn)
 
@@ -373,6 +372,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
             del groups[entry.group]
         if not peers[cn]:
             del peers[cn], self._by_cn[cn][home_address], self._groups[home_address, cn]
+            self.given_back += 1
             self._index_doubt(home_address, cn)
         if not peers:
             del self._by_home[home_address]
@@ -386,7 +386,7 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
         peers = self._in_doubt.get(home_address, {})
         peers.pop(cn, None)
         if not peers:
-            self._in_doubt.pop(home_address, None)
+            self.given_back += self._in_doubt.pop(home_address, None) is not None
 
 
 def flows_named(ids: Sequence[int]) -> str:

@@ -70,7 +70,7 @@ class History:
         self.flows.remove(entry.flow_id)
         home = entry.home_address
         assert home is not None
-        if home != PRIMARY and not self.flows.is_used(home):
+        if home != self.homes.primary and not self.flows.is_used(home):
             self.homes.remove(home)
 
     @property
@@ -97,6 +97,30 @@ def test_the_redirector_walks_the_figure(seed: int) -> None:
         addresses, flows = history.plain
         assert len(flows) == len(set(flows)), "no two flows to one correspondent share an address"
         assert addresses[0] == PRIMARY
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_was_found_in_the_way_is_forgotten_when_it_no_longer_is(seed: int) -> None:
+    """A redirector that has seen the whole history assigns as one that has not."""
+    random = Random(seed)
+    for _ in range(20):
+        history, opened = History(optimising=()), []
+        for _ in range(random.randrange(5, 60)):
+            step, cn = random.random(), random.choice(CNS)
+            if step < 0.25 and opened:
+                history.close(opened.pop(random.randrange(len(opened))))
+            elif step < 0.35:
+                history.flows.mark(cn, random.choice([True, False, None]))
+            elif step < 0.4:
+                history.flows.mark_pair(random.choice([*history.homes]).home_address, cn, random.random() < 0.5)
+            elif step < 0.45 and len(history.homes) < 5:
+                history.next_address += 1
+                history.homes.lead(Address(history.next_address), None)
+            else:
+                fresh = DataFlowRedirector(history.homes, history.flows)
+                expected = fresh.assign(history.entry(cn), history.homes, history.flows)
+                opened.append(history.open(cn))
+                assert opened[-1].home_address == (expected or Address(history.next_address))
 
 
 @pytest.mark.parametrize("seed", range(100))
