@@ -5,11 +5,11 @@ Takes a world, or whatever else leads to its parts; gives the same of another ne
 
 from __future__ import annotations
 
-import gc
 from typing import Any, NoReturn, TypeVar, cast
 
 from mipflow.errors import ProtocolMisuse
 from mipflow.lab.forking.copier import Copier
+from mipflow.sim.clock import Uncollected
 from mipflow.sim.link import Channel, Port, Segment
 from mipflow.sim.network import NUMBERS, Network, Stream
 from mipflow.sim.port import BytePort
@@ -33,16 +33,11 @@ def fork(network: Network, holder: T, seed: int | None = None) -> T:
     packets = copier.noted(network.trace.packets, [])
     copier.noted(network.trace.records, [*network.trace.records])
     channels = [copier.noted(segment._channels, {}) for segment in network.segments.values()]
-    is_collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with Uncollected():
         made, twin = copier.copy((holder, network))
         packets += _packets(copier, network.trace)
         for segment, filled in zip(network.segments.values(), channels, strict=True):
             filled.update(_channels(copier, segment))
-    finally:
-        if is_collecting:
-            gc.enable()
     twin.number, twin.seed = next(NUMBERS), network.seed if seed is None else seed
     return cast(T, made)
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from inspect import isgenerator
@@ -23,6 +23,7 @@ import ipywidgets
 
 from mipflow.arguments import FLAG, Expected, fits, one_of
 from mipflow.errors import MipflowError, ProtocolMisuse, shown
+from mipflow.sim.clock import Uncollected
 from mipflow.view.drawing.picture import Picture, script
 
 MOST_OPEN = 2
@@ -266,7 +267,7 @@ class Panel:
             result = self._run(**self._checked())
             if isgenerator(result):
                 result = yield from result
-            with _uncollected():
+            with Uncollected():
                 sentence, *things = self._show(result)
                 show_in(self.output, *things)
             self.result, self._shown = result, (choices, _status(sentence))
@@ -295,18 +296,6 @@ class Panel:
     @property
     def _press(self) -> str:
         return f"<b>{escape(self.button.description)}</b>"
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the cyclic garbage collector off, as runs do: its passes over all packets cost a third of a picture."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 # --- how it looks ----------------------------------------------------------------------------------------------------
