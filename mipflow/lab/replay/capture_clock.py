@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -29,6 +30,8 @@ class SetBack(NamedTuple):
 
 
 NOWHERE = Placed(0, 0)
+_placed = partial(tuple.__new__, Placed)
+"""Makes a place of both its values, in half the time of `Placed`."""
 
 
 class OneClock:
@@ -60,16 +63,20 @@ class OneClock:
         if stamp_ns is None:
             self._last = here = self._among_others(section)
             return here
-        known = self._latest.get((section, interface)) or Placed(stamp_ns, 0)
-        here = Placed(stamp_ns + known.shift_ns, known.shift_ns)
-        if here.time_ns < known.time_ns - NS_PER_S:
-            self.steps.append(SetBack(known.time_ns - known.shift_ns, known.time_ns - here.time_ns))
-            here = Placed(known.time_ns, known.time_ns - stamp_ns)
-        self._latest[section, interface] = here if here > known else known
+        of = section, interface
+        latest_ns, shift_ns = self._latest.get(of) or (stamp_ns, 0)
+        time_ns = stamp_ns + shift_ns
+        if time_ns < latest_ns - NS_PER_S:
+            self.steps.append(SetBack(latest_ns - shift_ns, latest_ns - time_ns))
+            time_ns, shift_ns = latest_ns, latest_ns - stamp_ns
+        here = _placed((time_ns, shift_ns))
+        if time_ns >= latest_ns:
+            self._latest[of] = here
         if self.heads.get(section) is None:
             self.heads[section] = here
         self._before[section] = self._last = here
-        self.zero_ns = here.time_ns if self.zero_ns is None else min(here.time_ns, self.zero_ns)
+        if self.zero_ns is None or time_ns < self.zero_ns:
+            self.zero_ns = time_ns
         return here
 
     def _among_others(self, section: int) -> Placed:

@@ -101,16 +101,17 @@ class Connection:
 
     def take(self, packet: Heard) -> None:
         """Add a segment, which comes behind all others."""
-        near, far = packet.way.ends
-        is_syn, is_fin = packet.flags & SYN == SYN, packet.flags & FIN == FIN
+        way, flags = packet.way, packet.flags
+        is_syn, is_fin = flags & SYN == SYN, flags & FIN == FIN
         if is_syn and not self._has_syn:
             self.opener, self._has_syn = opener(packet), True
         self.packets += 1
-        if packet.way.protocol != "TCP":
+        if way.protocol != "TCP":
             return
-        if packet.flags & RST:
+        if flags & RST:
             self._is_reset = True
             return
+        near, far = way.ends
         if not is_syn:
             self._settled.add(near)
         elif self._numbers.setdefault(near, packet.sequence) != packet.sequence:
@@ -118,7 +119,7 @@ class Connection:
         if is_fin:
             self._finished.add(near)
         self._reach(near, packet.sequence, packet.octets + is_syn + is_fin)
-        if packet.flags & ACK:
+        if flags & ACK:
             self._settled.add(far)
             self._reach(far, packet.acknowledgement, 0)
 
@@ -135,13 +136,15 @@ class Connection:
     def _reach(self, end: End, number: int, octets: int) -> None:
         """Take in that an end has used so many numbers from `number` on."""
         first, length = self._spans.get(end, (number, 0))
-        ahead, behind = (number - first) & _MASK, (first - number) & _MASK
+        ahead = (number - first) & _MASK
         if ahead <= length + _FAR:
-            length = max(length, ahead + octets)
-        elif behind <= _FAR:
+            if ahead + octets > length:
+                length = ahead + octets
+        elif (behind := (first - number) & _MASK) <= _FAR:
             first, length = number, max(length + behind, octets)
-        gone = max(length - _KEPT, 0)
-        self._spans[end] = first + gone, length - gone
+        if length > _KEPT:
+            first, length = first + length - _KEPT, _KEPT
+        self._spans[end] = first, length
 
 
 def opener(packet: Heard) -> End:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from mipflow.errors import WireError
 from mipflow.wire.captures.frames import Frame
+from mipflow.wire.captures.spool import Row
 from mipflow.wire.captures.tunnels import OVER_UDP, TUNNELS, inside
 from mipflow.wire.chain import AUTHENTICATION, EXTENSIONS, FRAGMENT, walk
 
@@ -60,11 +61,14 @@ class Way:
     left_out: str = ""
     is_common: bool = True
     """Whether its packets are somebody's and can hold no tunnel."""
-    key: object = field(init=False)
-    """A key that both ways between two ends have."""
+    key: str = field(init=False)
+    """A key that both ways between two ends have; a text, which knows its hash."""
+    is_to_itself: bool = field(init=False)
+    """Whether a host sends to itself."""
 
     def __post_init__(self) -> None:
-        self.key = self.protocol, frozenset(self.ends)
+        self.key = f"{self.protocol} {sorted(self.ends)}"
+        self.is_to_itself = self.ends[0][0] == self.ends[1][0]
 
 
 @dataclass(slots=True)
@@ -88,6 +92,13 @@ class Heard:
     data: bytes = b""
     may_grow: bool = False
 
+    def row(self) -> Row:
+        """Return its values, with the number of its way, as a row of a spool."""
+        return (
+            self.time_ns, self.way.number, self.octets, self.flags, self.sequence, self.acknowledgement, self.shift_ns,
+            self.elsewhere, self.data,
+        )  # fmt: skip
+
 
 class HeaderReader:
     """Reads frames in order; it remembers fragmented datagrams, whose fragments come in any order, twice or never.
@@ -103,6 +114,7 @@ class HeaderReader:
         """The ways of all packets heard, by number."""
         self._ways: dict[int, dict[bytes, Way]] = {protocol: {} for protocol in _PROTOCOLS}
         """Protocol -> addresses and ports, as octets -> the way."""
+        self._tcp, self._udp = self._ways[_TCP], self._ways[_UDP]
         self._fragmented: dict[object, _Datagram] = {}
         self._most_fragmented = _MANY_FRAGMENTED
 
@@ -161,13 +173,14 @@ class HeaderReader:
             size = (words >> 4) * 4
             if not 20 <= size <= length:
                 return f"TCP header of {size} octets"
-            way = self._way(_TCP, ends + data[start : start + 4])
-            kept = data[start + size : start + length]
+            ends += data[start : start + 4]
+            way, kept = self._tcp.get(ends) or self._way(_TCP, ends), data[start + size : start + length]
             return Heard(frame.time_ns, way, length - size, flags, sequence, acknowledgement, 0, 0, kept)
         if protocol == _UDP:
             (claimed,) = _UDP_HEADER.unpack_from(data, start)
             octets = claimed if 8 <= claimed <= length else length  # what follows was padding
-            return Heard(frame.time_ns, self._way(_UDP, ends + data[start : start + 4]), octets - 8)
+            ends += data[start : start + 4]
+            return Heard(frame.time_ns, self._udp.get(ends) or self._way(_UDP, ends), octets - 8)
         if protocol in _ECHO:
             kind, identifier, sequence = _ECHO_HEADER.unpack_from(data, start)
             if kind not in _ECHO[protocol]:

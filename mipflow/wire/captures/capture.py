@@ -15,13 +15,11 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.files import AnyPath, written_whole
 from mipflow.wire.captures.containers import NS, Damage, open_records
 from mipflow.wire.captures.frames import Frame, network_layer
+from mipflow.wire.captures.links import LINKTYPE_RAW
 from mipflow.wire.captures.template import Encoder
 from mipflow.wire.packet import Packet
 
-LINKTYPE_RAW = 101
 NANOSECOND_MAGIC = 0xA1B23C4D
-PLAIN = 0, True, 0
-"""The section, whether there is a stamp, and the interface that a frame has by default."""
 MOST_READ, PER_RECORD = 1 << 32, 2048
 """The most octets that are read of one capture, and those that each record counts beside its own: a file of holes, or
 one packed by gzip, can hold more than anybody waits for.
@@ -41,6 +39,9 @@ class Capture(Iterator[Frame], AbstractContextManager["Capture"]):
         self.skipped: Counter[str] = Counter()
         self.cut_off: str | None = None
         self._frames = self._read()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
 
     def __next__(self) -> Frame:
         return next(self._frames)
@@ -67,7 +68,7 @@ class Capture(Iterator[Frame], AbstractContextManager["Capture"]):
                     if isinstance(frame, str):
                         self.skipped[frame] += 1
                     else:
-                        yield frame if record[4:] == PLAIN else Frame(*frame[:3], *record[4:])
+                        yield frame
             except Damage as damage:
                 self.cut_off = f"{self.path} is cut off or damaged behind record {count}: {damage}"
 

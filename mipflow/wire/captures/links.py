@@ -22,7 +22,8 @@ TYPE_AT = {1: (12, 14), 104: (2, 4), 113: (14, 16), 138: (16, 18), 242: (40, 44)
 """Link type -> octet at which the ethertype stands, octet behind the link header: Ethernet, Cisco HDLC, Linux cooked,
 Apple's IEEE 1394, InfiniBand, Linux cooked 2.
 """
-UNTYPED = {0: 4, 108: 4, 109: 12, 12: 0, 14: 0, 101: 0, 228: 0, 229: 0}
+LINKTYPE_RAW = 101
+UNTYPED = {0: 4, 108: 4, 109: 12, 12: 0, 14: 0, LINKTYPE_RAW: 0, 228: 0, 229: 0}
 """Link type -> octet at which the packet begins: loopback, OpenBSD's IPsec, and raw IP under its several numbers."""
 MOST_LINKS = 4
 """The most link headers in front of each other that are read."""
