@@ -311,11 +311,12 @@ class _Side:
         self._running.proceed()
 
     def _received(self, piece: bytes) -> None:
-        self._running.is_correct &= self._expected.startswith(piece)
-        del self._expected[: len(piece)]
-        self._running.count(piece)
-        self._heard += len(piece)
-        self._running.proceed()
+        running, octets = self._running, len(piece)
+        running.is_correct &= self._expected.startswith(piece)
+        del self._expected[:octets]
+        running.received_bytes += octets
+        self._heard += octets
+        running.proceed()
 
     def _ended(self) -> None:
         self._heard += 1
@@ -328,8 +329,8 @@ class _Side:
             return
         _, _, pause_ns, end, data = step
         if end != "reset" or (self.is_done(left=1) and other.is_done()):
-            self._may_act = False
-            self._running.at(self._running.ends.clock.now + pause_ns, partial(self._act, other, end, data))
+            self._may_act, running = False, self._running
+            running.at(running.ends.clock.now + pause_ns, partial(self._act, other, end, data))
 
     def _act(self, other: _Side, end: End, data: bytes) -> None:
         self._step, self._left = next(self._steps, None), self._left - 1

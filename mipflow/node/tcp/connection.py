@@ -35,6 +35,7 @@ SYN_RETRANSMISSIONS = 9
 home agent that is slow to learn of a movement may drop the last ones."""
 
 _LAST_SCALE = 14  # RFC 7323 section 2.3
+_HALF = 1 << 31
 
 
 class State(Enum):
@@ -181,10 +182,12 @@ class Connection:
     def read(self) -> bytes:
         """Return the bytes that arrived in order since the last `read()`."""
         receiver = self.receiver
-        data, room = receiver.read(), receiver.receive_edge - receiver.receive_next
-        if data and room < receiver.step and self.state is not _CLOSED and not self.at_end:
+        if not receiver.unread:
+            return b""
+        room = receiver.receive_edge - receiver.receive_next
+        if room < receiver.step and self.state is not _CLOSED and not self.at_end:
             self._acknowledgement_due = True  # the peer may be waiting for the window to open
-        return data
+        return receiver.read()
 
     def take_segments(self) -> list[TCP]:
         """Return the segments to send now, in order. Each but a reset also acknowledges the octets that arrived."""
@@ -318,5 +321,4 @@ class Connection:
 
 def _unfold(sequence: int, near: int) -> int:
     """Return the number nearest to `near` whose last 32 bits are those of `sequence` (section 3.4)."""
-    beyond = (sequence - near) & SEQUENCE_MASK
-    return near + beyond if beyond < 1 << 31 else near + beyond - (1 << 32)
+    return near + ((sequence - near + _HALF) & SEQUENCE_MASK) - _HALF

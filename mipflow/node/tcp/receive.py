@@ -21,7 +21,8 @@ class Receiver:
         self.receive_next = self.receive_edge = 0
         self.ahead: dict[int, bytes] = {}
         self._fin: int | None = None
-        self._unread = bytearray()
+        self.unread = bytearray()
+        """The octets that came in order since the last `read`."""
 
     def acceptable(self, first: int, length: int) -> bool:
         """True for a segment that takes `length` numbers from `first` on and touches the window (section 3.4)."""
@@ -35,16 +36,16 @@ class Receiver:
         end = first + len(text)
         if fin and self.receive_next <= end < self.receive_edge:
             self._fin = end
-        start = max(first, self.receive_next)
+        start = first if first > self.receive_next else self.receive_next
         text = text[start - first : self.receive_edge - first]
         if not self.ahead and start == self.receive_next:  # as most text comes
-            self._unread += text
+            self.unread += text
             self.receive_next += len(text)
         elif len(text) > len(self.ahead.get(start, b"")):
             self.ahead[start] = text
         while self.ahead and (start := min(self.ahead)) <= self.receive_next:
             fresh = self.ahead.pop(start)[self.receive_next - start :]  # pieces may overlap
-            self._unread += fresh
+            self.unread += fresh
             self.receive_next += len(fresh)
         at_end = self._fin is not None and self.receive_next >= self._fin
         self.receive_next += at_end
@@ -52,9 +53,8 @@ class Receiver:
 
     def read(self) -> bytes:
         """Return the octets that came in order since the last call."""
-        data = bytes(self._unread)
-        if data:
-            self._unread.clear()
+        data = bytes(self.unread)
+        self.unread.clear()
         return data
 
     def announce(self, scale: int) -> int:
@@ -62,7 +62,7 @@ class Receiver:
 
         Its right edge moves on in worthwhile steps, never back (RFC 9293 section 3.8.6.2.2).
         """
-        edge = self.receive_next + self.capacity - len(self._unread)
+        edge = self.receive_next + self.capacity - len(self.unread)
         if edge - self.receive_edge >= self.step:
             self.receive_edge = edge
         room = self.receive_edge - self.receive_next

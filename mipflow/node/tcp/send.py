@@ -76,10 +76,9 @@ class Sender:
 
     def send(self, now: int) -> None:
         """Send as much as the windows allow, or watch a closed one (RFC 9293 section 3.8.6, RFC 5681 section 3)."""
-        if self.in_handshake:
+        if self.in_handshake or (self.send_next >= self.end_of_data and not self.closing):
             return
-        is_idle = self.send_unacknowledged == self.send_highest
-        if is_idle and now - self._last_sent_ns > self.retransmission_timer.timeout_ns:
+        if self.all_acknowledged and now - self._last_sent_ns > self.retransmission_timer.timeout_ns:
             # Idle for so long that the path is unknown again (RFC 5681 section 4.1).
             self.congestion.window = min(self.congestion.window, initial_window(self.segment_size))
         while (length := self._sendable()) is not None:
@@ -115,15 +114,15 @@ class Sender:
         last = end == self.end_of_data
         fin = last and self.closing and end < max(self.send_unacknowledged + self.send_window, self.send_highest)
         after = end + syn + fin
-        if self.timer_ns is None or self.all_acknowledged:
+        if self.timer_ns is None or self.send_unacknowledged == self.send_highest:
             self._start_timer(now)  # RFC 6298 (5.1)
         if sequence < self.send_highest:
             self.counters.retransmissions += 1
             self._timed = None  # Karn: nobody could tell which copy was acknowledged
         elif self._timed is None:
             self._timed = (after, now)
-        self.send_next = max(self.send_next, after)
-        self.send_highest = max(self.send_highest, after)
+        self.send_next = after if after > self.send_next else self.send_next
+        self.send_highest = after if after > self.send_highest else self.send_highest
         self._last_sent_ns = now
         offset = sequence - self.end_of_data + len(self.text)
         self.emit(sequence, bytes(self.text[offset : offset + length]), syn, fin, push=last and length > 0)
@@ -157,7 +156,7 @@ class Sender:
         del self.text[:text]  # from the front of a bytearray: no copy
         self.counters.bytes_acknowledged += text
         self.send_unacknowledged = acknowledgement
-        self.send_next = max(self.send_next, acknowledgement)
+        self.send_next = acknowledgement if acknowledgement > self.send_next else self.send_next
         self.attempts = 0
         if self._timed is not None and acknowledgement >= self._timed[0]:
             self.retransmission_timer.measured(now - self._timed[1])

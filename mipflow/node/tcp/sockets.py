@@ -86,7 +86,7 @@ class TcpSocket:
 
     def _do(self, act: Callable[..., object], *given: object) -> None:
         """Let the connection act, send its segments, set its timer, tell the application what is new."""
-        connection, host = self.connection, self.host
+        connection, host, timer = self.connection, self.host, self._timer
         act(*given, host.clock.now)
         remote = self.remote[0]
         assert remote is not None
@@ -94,10 +94,10 @@ class TcpSocket:
         for segment in connection.take_segments():
             host.transmit(segment, self.local, remote, self.label, self.marks)
         timer_ns = connection.sender.timer_ns
-        if timer_ns is None:
-            self._timer.stop()
-        elif timer_ns != self._timer.due_ns:
-            self._timer.set(timer_ns)
+        if timer_ns is None and timer.due_ns is not None:
+            timer.stop()
+        elif timer_ns is not None and timer_ns != timer.due_ns:
+            timer.set(timer_ns)
         if not self._opened and connection.is_open:
             self._opened = True
             self.on_open()
