@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import compress, count
 
 from mipflow.sim.link import DOWN, LEFT
 from mipflow.sim.trace import LOST, Dropped, Trace
@@ -51,13 +52,15 @@ class AtNode:
         """
         trace, found = self._trace, self._under_way
         self._faults += map(self._faults_on, range(len(self._faults), len(trace.channels)))
-        columns = trace.channel, trace.sent, trace.arrived, trace.hop_limit, trace.packets
-        new = zip(*(column[self._hops :] for column in columns), strict=True)
-        for channel, sent_ns, arrived_ns, limit, packet in new:
-            faults = self._faults[channel]
-            if faults is not None and (not faults or arrived_ns != LOST):
+        sent, _, arrived, channel, limits = trace.read_columns()
+        packets, new = trace.packets, channel[self._hops :]
+        is_here = [faults is not None for faults in self._faults]
+        for number in compress(count(self._hops), map(is_here.__getitem__, new)):
+            faults = self._faults[channel[number]] or ()
+            t_ns = arrived[number] if faults else sent[number]
+            if t_ns != LOST:
                 self._count += 1
-                found.append((arrived_ns if faults else sent_ns, self._count, faults, limit, packet))
+                found.append((t_ns, self._count, faults, limits[number], packets[number]))
         drops = (each for each in trace.records[self._records :] if isinstance(each, Dropped))
         unheard = {(drop.t_ns, drop.node, drop.reason) for drop in drops}
         if forget:
@@ -68,7 +71,7 @@ class AtNode:
         self._under_way = found[cut:]
         for t_ns, _, faults, limit, packet in found[:cut]:
             if not unheard or not any((t_ns, *fault) in unheard for fault in faults):
-                yield t_ns, _as_sent(packet, limit)
+                yield t_ns, packet if packet.hop_limit == limit else _as_sent(packet, limit)
 
     def _faults_on(self, channel: int) -> tuple[_Fault, ...] | None:
         name, node = self._trace.channels[channel], self._node

@@ -145,4 +145,4 @@ def _patched(template: _Template, packet: Packet) -> bytes:
         _put_16_16(octets, upper + 4, payload.identifier, payload.sequence)
     else:
         return bytes(octets)
-    return bytes(octets + data)
+    return b"".join((octets, data))
