@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -30,8 +29,6 @@ class SetBack(NamedTuple):
 
 
 NOWHERE = Placed(0, 0)
-_placed = partial(tuple.__new__, Placed)
-"""Makes a place of both its values, in half the time of `Placed`."""
 
 
 class OneClock:
@@ -69,7 +66,7 @@ class OneClock:
         if time_ns < latest_ns - NS_PER_S:
             self.steps.append(SetBack(latest_ns - shift_ns, latest_ns - time_ns))
             time_ns, shift_ns = latest_ns, latest_ns - stamp_ns
-        here = _placed((time_ns, shift_ns))
+        here = tuple.__new__(Placed, (time_ns, shift_ns))  # as Placed() does it, in half the time
         if time_ns >= latest_ns:
             self._latest[of] = here
         if self.heads.get(section) is None:

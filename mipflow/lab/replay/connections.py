@@ -138,8 +138,7 @@ class Connection:
         first, length = self._spans.get(end, (number, 0))
         ahead = (number - first) & _MASK
         if ahead <= length + _FAR:
-            if ahead + octets > length:
-                length = ahead + octets
+            length = max(length, ahead + octets)
         elif (behind := (first - number) & _MASK) <= _FAR:
             first, length = number, max(length + behind, octets)
         if length > _KEPT:

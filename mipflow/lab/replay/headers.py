@@ -15,7 +15,6 @@ from typing import Literal
 
 from mipflow.errors import WireError
 from mipflow.wire.captures.frames import Frame
-from mipflow.wire.captures.spool import Row
 from mipflow.wire.captures.tunnels import OVER_UDP, TUNNELS, inside
 from mipflow.wire.chain import AUTHENTICATION, EXTENSIONS, FRAGMENT, walk
 
@@ -91,13 +90,6 @@ class Heard:
     elsewhere: int = 0
     data: bytes = b""
     may_grow: bool = False
-
-    def row(self) -> Row:
-        """Return its values, with the number of its way, as a row of a spool."""
-        return (
-            self.time_ns, self.way.number, self.octets, self.flags, self.sequence, self.acknowledgement, self.shift_ns,
-            self.elsewhere, self.data,
-        )  # fmt: skip
 
 
 class HeaderReader:

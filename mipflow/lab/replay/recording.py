@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 
 from mipflow.arguments import PATH, WORD, check, function, number, optional, whole
@@ -39,6 +40,10 @@ LONGEST_S = 24 * 3600
 SILENCE_S, SILENCES = 3600, number(0.001, LONGEST_S, "a number of seconds")
 """Seconds to which a silence, in which no flow has a packet, is cut unless told otherwise."""
 _REPORT_EVERY = 10_000
+_FIELDS = attrgetter(
+    "time_ns", "way.number", "octets", "flags", "sequence", "acknowledgement", "shift_ns", "elsewhere", "data"
+)
+"""Gives the fields of a packet as a row has them."""
 
 Progress = Callable[[str], None]
 PROGRESS = function("sentence")
@@ -127,7 +132,7 @@ def read(
     scripts = Spool()
     for which, connection in enumerate(connections):
         if replayed[which]:
-            _add_flow(recording, connection, partial(_own, which, rows, silences), reader.ways, lack, scripts)
+            _add_flow(recording, connection, partial(rows.read, which), reader.ways, silences.left, lack, scripts)
     if not recording.flows:
         why = ", ".join(f"{count} {reason}" for reason, count in recording.skipped.most_common(4)) or "no packet"
         advice = "expected TCP, UDP or echo between two hosts, record other traffic"
@@ -160,9 +165,7 @@ def _in_order(ways: list[Way], heard: Iterable[tuple[int, Heard]], clock: OneClo
     """
     latest_ns, latest, zero_ns = -1, 0, None
     for count, packet in heard:
-        if zero_ns is None:
-            zero_ns = clock.zero_ns or 0
-        time_ns = packet.time_ns
+        zero_ns, time_ns = clock.zero_ns or 0 if zero_ns is None else zero_ns, packet.time_ns
         if time_ns < latest_ns or (time_ns == latest_ns and count < latest) or packet.way.is_to_itself:
             raise _Again(None)
         latest_ns, latest = time_ns, count
@@ -186,7 +189,7 @@ def _in_any_order(ways: list[Way], heard: Iterable[tuple[int, Heard]], clock: On
     """Number of a way of such a host, and whether it leads to the other end -> the way with that end's name."""
     for count, packet in heard:
         way = packet.way
-        rows.add((packet.time_ns, count, *packet.row()[1:]))
+        rows.add((packet.time_ns, count, *_FIELDS(packet)[1:]))
         if way.is_to_itself:
             found = (not packet.flags & SYN, packet.time_ns, count), opener(packet)
             own[way.key] = min(found, own.get(way.key, found))
@@ -229,11 +232,11 @@ def _read_frames(
                 if found.way.protocol == "TCP":
                     key = section, interface, found.way.key
                     found.time_ns = latest[key] = max(now_ns, latest.get(key, now_ns))
-                if not found.may_grow:
-                    yield number, found
-                else:
+                if found.may_grow:
                     growing.append((number, found))
-                if found.may_grow and len(growing) > most_growing:
+                else:
+                    yield number, found
+                if len(growing) > most_growing:
                     done = [each for each in growing if not _is_growing(each[1], now_ns)]
                     growing = [each for each in growing if _is_growing(each[1], now_ns)]
                     most_growing = 2 * len(growing)
@@ -293,7 +296,7 @@ def _connections(heard: Iterable[Heard]) -> tuple[list[Connection], Ordered, Bin
         connection.take(packet)
         which = numbers[connection]
         times.add((packet.time_ns, which, order, packet.shift_ns, b""))
-        packets.add(which, packet.row())
+        packets.add(which, _FIELDS(packet))
     return [*numbers], times, packets, skipped
 
 
@@ -379,37 +382,32 @@ def _cut_silences(
     return silences
 
 
-def _own(which: int, rows: Bins, silences: Silences) -> Iterator[tuple[int, Row]]:
-    """Yield time, silences cut, and row of each packet of a connection by its number."""
-    left = silences.left
-    for row in rows.read(which):
-        yield left(row[0]), row
-
-
 def _add_flow(
-    recording: Recording, connection: Connection, packets: Callable[[], Iterable[tuple[int, Row]]], ways: list[Way],
-    lack: Lack, spool: Spool,
+    recording: Recording, connection: Connection, read: Callable[[], Iterable[Row]], ways: list[Way],
+    left: Callable[[int], int], lack: Lack, spool: Spool,
 ) -> None:  # fmt: skip
-    """Add the flow of a connection, whose `packets`, as `_own` gives them, are read as often as they are asked for."""
+    """Add the flow of a connection. `read` gives the rows of its packets, as often as they are asked for; `left` what
+    is left of a time.
+    """
     ends, protocol, first_ns = connection.ends, connection.protocol, connection.first_ns or 0
     (near, near_port), (far, far_port) = ends if ends[0][0] in recording.mobile else ends[::-1]
     order, zeros, opens_ns = len(recording.flows) + 1, 0, first_ns
     if protocol == "TCP":
         script, streams = Script(Write, spool), Streams(near, first_ns, recording.skipped, lack)
         for only, take in (SYN | FIN, streams.expect), (0, streams.take):
-            for time_ns, (_, way, octets, flags, *others) in packets():
+            for time_ns, way, octets, flags, *others in read():
                 if not only or flags & only:
-                    packet = Heard(time_ns, ways[way], octets, flags, *others)
+                    packet = Heard(left(time_ns), ways[way], octets, flags, *others)
                     if flags & SYN:
                         packet.sequence = connection.sequence(packet)
                     take(packet)
         zeros, opens_ns = streams.write(script), streams.opened_ns
     else:
         script = Script(Datagram, spool)
-        for time_ns, (_, way, octets, flags, sequence, *_) in packets():
+        for time_ns, way, octets, flags, sequence, *_ in read():
             if protocol == "UDP" or flags:
-                is_up = ways[way].ends[0][0] == near
-                script.add_datagram(time_ns, is_up, octets if octets < MOST_DATAGRAM else MOST_DATAGRAM, sequence)
+                is_up, octets = ways[way].ends[0][0] == near, min(octets, MOST_DATAGRAM)
+                script.add_datagram(left(time_ns), is_up, octets, sequence)
     script.flush()
     name = f"{order} ping" if protocol == "ICMPv6" else f"{order} {protocol} {far_port}"
     app = Recorded(protocol, script, far_port, name, opens_ns, connection.last_ns, start_s=None, zeros=zeros)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mipflow.lab.replay.headers import ACK, FIN, PSH, RST, SYN, Heard
 from mipflow.node.applications.recorded import End, Script
-from mipflow.wire.captures.spool import Rows, Spool, room, temporary_file
+from mipflow.wire.captures.spool import BLOCK, Rows, Spool, room, temporary_file
 
 MOST_MISSING = 1 << 24
 """Octets. A sequence number further ahead than this is taken for nonsense, not for a gap in the capture."""
@@ -123,35 +123,56 @@ class Text:
         self._file = temporary_file()
         self._at = 0
         """The position in the file: to look for the place where it is already would empty its buffer."""
+        self._new = bytearray()
+        """Octets that follow there, and are not written yet."""
         self._starts: list[int] = []
         self._ends: list[int] = []
         """The spans that have come, in order; none touches the next."""
 
     def put(self, start: int, octets: bytes) -> None:
         """Take octets, of which the first is at position `start`."""
-        if octets:
-            at, end = start, start + len(octets)
+        at, end = start, start + len(octets)
+        if self._ends and start == self._ends[-1]:  # as most octets come
+            self._write(start, octets)
+            self._ends[-1] = end
+        elif octets:
             first, behind = bisect_left(self._ends, start), bisect_right(self._starts, end)
             spans = [*zip(self._starts[first:behind], self._ends[first:behind], strict=True)]
             for there, its_end in [*spans, (end, end)]:
                 if at < there:
-                    with room():
-                        if at != self._at:
-                            self._file.seek(at)
-                        self._at = at + self._file.write(octets[at - start : there - start])
+                    self._write(at, octets[at - start : there - start])
                 at = max(at, its_end)
             self._starts[first:behind] = [min(start, spans[0][0]) if spans else start]
             self._ends[first:behind] = [max(end, spans[-1][1]) if spans else end]
+
+    def _write(self, at: int, octets: bytes) -> None:
+        """Write octets at a position, together with those before and behind them."""
+        if at != self._at + len(self._new):
+            self._flush(at)
+        self._new += octets
+        if len(self._new) >= BLOCK:
+            self._flush(self._at + len(self._new))
+
+    def _flush(self, at: int) -> None:
+        """Write what is not written yet, and go to a position."""
+        with room():
+            self._at += self._file.write(self._new)
+            if at != self._at:
+                self._at = self._file.seek(at)
+        self._new.clear()
 
     def count(self) -> int:
         """Return how many octets have come."""
         return sum(self._ends) - sum(self._starts)
 
-    def read(self, sizes: Iterable[int]) -> Iterator[bytes]:
-        """Yield the octets from the first on, so many each time; then they are gone."""
-        self._file.seek(0)
-        for size in sizes:
-            yield self._file.read(size).ljust(size, b"\0")
+    def read(self) -> Callable[[int], bytes]:
+        """Return a function that gives the octets from the first on, so many each time."""
+        self._flush(0)
+        read = self._file.read
+        return lambda size: read(size).ljust(size, b"\0")
+
+    def close(self) -> None:
+        """Forget the octets."""
         self._file.close()
 
 
@@ -206,11 +227,12 @@ class _Half:
             else:
                 self.begin(packet.sequence + is_syn)
         if packet.flags & ACK:
-            other.begin(packet.acknowledgement)
+            if other.base is None:
+                other.begin(packet.acknowledgement)
             position = other.catch_up(packet.acknowledgement, self, now)
             if position is None:
                 return _MISFIT
-            self.heard = max(self.heard, min(position, other.next))
+            self.heard = max(self.heard, position if position < other.next else other.next)
             while other.reached and other.reached[0][0] < self.heard:
                 other.reached.popleft()
         if not (octets or packet.flags & FIN):
@@ -223,11 +245,12 @@ class _Half:
     def _keep(self, packet: Heard, other: _Half, start: int, octets: int) -> str:
         """Keep the octets of a segment, the first at position `start`; return why they are left out, or nothing."""
         now, new = packet.time_ns, start + octets - self.next
-        cut_off = min(octets - len(packet.data), max(new, 0))
-        filled = self.fill(cut_off)
-        elsewhere = min(packet.elsewhere, filled)
-        new, self.lack.elsewhere = new - cut_off + filled, self.lack.elsewhere + elsewhere
-        self.lack.cut_off += filled - elsewhere
+        if octets != len(packet.data):
+            cut_off = min(octets - len(packet.data), max(new, 0))
+            filled = self.fill(cut_off)
+            elsewhere = min(packet.elsewhere, filled)
+            new, self.lack.elsewhere = new - cut_off + filled, self.lack.elsewhere + elsewhere
+            self.lack.cut_off += filled - elsewhere
         self.text.put(max(start, 0), packet.data[max(-start, 0) :])
         if new > 0:
             self.add(other, now, new)
@@ -255,10 +278,13 @@ class _Half:
         """Return the place of a sequence number, or None if it is nonsense. All before it was written by `now`, and the
         capture did not see it.
         """
-        octets = self.position(sequence - self.is_behind(sequence)) - self.next
+        is_behind = self.fin is not None and self.is_behind(sequence)
+        octets = self.position(sequence - is_behind) - self.next
+        if octets <= 0:
+            return self.next + octets + is_behind
         if octets > MOST_MISSING and not self.ended:
             return None
-        if octets > 0 and not self.ended and (filled := self.fill(octets)):
+        if not self.ended and (filled := self.fill(octets)):
             self.lack.in_gaps += filled
             self.add(other, now, filled)
         return self.position(sequence)
@@ -283,7 +309,8 @@ class _Half:
 
     def write(self, script: Script, upward: bool) -> int:
         """Write all steps; return how many of their octets are zeros that never came."""
-        texts = self.text.read(octets for *_, octets, _ in self.steps)
-        for (heard, pause_ns, end, *_), text in zip(self.steps, texts, strict=True):
-            script.add_write(upward, heard, pause_ns, end, text)
+        read = self.text.read()
+        for heard, pause_ns, end, octets, _ in self.steps:
+            script.add_write(upward, heard, pause_ns, end, read(octets))
+        self.text.close()
         return self.next - self.ended - self.text.count()

@@ -5,7 +5,6 @@ Takes a record; gives a Frame, or the reason why there is none.
 
 from __future__ import annotations
 
-from functools import partial
 from struct import error
 from typing import NamedTuple
 
@@ -29,14 +28,7 @@ class Frame(NamedTuple):
     is_stamped: bool = True
     interface: int = 0
 
-    @property
-    def version(self) -> int:
-        """The version of IP: 4 or 6."""
-        return self.data[0] >> 4
 
-
-_frame = partial(tuple.__new__, Frame)
-"""Makes a frame of all its values, in half the time of `Frame`."""
 _PLAIN = {b"\x08\x00", b"\x86\xdd"}
 
 
@@ -69,8 +61,8 @@ def packet(
     # An unbelievable length is that of a jumbogram, or of a segment that the network card was to cut; or it is cut off.
     if not least <= length <= original_length:
         length = max(original_length, len(data))
-    found: Frame = _frame((time_ns, data[:length], length, section, is_stamped, interface))
-    return found
+    # As Frame() does it, in half the time.
+    return tuple.__new__(Frame, (time_ns, data[:length], length, section, is_stamped, interface))
 
 
 def claimed_length(data: bytes) -> int:

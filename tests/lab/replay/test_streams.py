@@ -216,4 +216,4 @@ def test_of_octets_that_come_twice_the_first_ones_count(pieces: list[tuple[int, 
         for place, octet in enumerate(octets, start):
             known.setdefault(place, octet)
     assert text.count() == len(known)
-    assert b"".join(text.read([30, 0, 50])) == bytes(known.get(place, 0) for place in range(80))
+    assert b"".join(map(text.read(), [30, 0, 50])) == bytes(known.get(place, 0) for place in range(80))
