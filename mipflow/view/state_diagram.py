@@ -268,7 +268,7 @@ def _free(curve: Curve, words: Sequence[str], taken: Sequence[Box], others: Sequ
     )  # fmt: skip
     free = (
         box for box in around
-        if size[0] / 2 < box.x < WIDTH - size[0] / 2 and not any(box.overlap(other) for other in taken)
+        if size[0] / 2 < box.x < WIDTH - size[0] / 2 and not any(map(box.overlap, taken))
     )  # fmt: skip
     first = next(free, Box(*_on_curve(*curve, 0.5), *size))
     clear = (box for box in chain([first], free) if not any(map(box.overlap, others)))

@@ -62,7 +62,7 @@ class Box(NamedTuple):
         """Return the area that two boxes share."""
         across = (self.width + other.width) / 2 - abs(self.x - other.x)
         up = (self.height + other.height) / 2 - abs(self.y - other.y)
-        return max(0.0, across) * max(0.0, up)
+        return across * up if across > 0 and up > 0 else 0.0
 
     def length_inside(self, start: Point, end: Point) -> float:
         """Return the length of the part of a straight way that lies inside, in pixels."""
