@@ -216,6 +216,11 @@ def _payload(octets: int) -> bytes:
     return bytes(octets)
 
 
+_Send = Callable[[bytes, int], None]
+_Ways = tuple[_Send, _Send]
+"""Functions that send a payload with a number: down and up."""
+
+
 class _Datagrams(RecordedRunning):
     def _begin(self, zero_ns: int, near: tuple[Address, int]) -> None:
         self._zero_ns, self._clock = zero_ns, self.ends.clock
@@ -225,32 +230,33 @@ class _Datagrams(RecordedRunning):
 
     def _wait(self) -> None:
         """Wait until the next datagram is due."""
-        step = self._step = next(self._steps, None)
-        self.is_complete = step is None
+        step, clock = next(self._steps, None), self._clock
+        self._step, self.is_complete = step, step is None
         if step is not None:
-            self.due_ns = max(self._zero_ns + step[0], self._clock.now)
-            self._clock.at(self.due_ns, self._follow)
+            due_ns, now = self._zero_ns + step[0], clock.now
+            self.due_ns = due_ns if due_ns > now else now
+            clock.at(self.due_ns, self._follow)
 
     def _follow(self, _: object) -> None:
-        if self._step is not None and not self.is_stopped:
-            _, upward, octets, sequence, _ = self._step
-            self._send(upward, _payload(octets), sequence)
+        step = self._step
+        if step is not None and not self.is_stopped:
+            self._send[step[1]](_payload(step[2]), step[3])
             self._wait()
 
-    def _udp(self, near: tuple[Address, int]) -> Callable[[bool, bytes, int], None]:
+    def _udp(self, near: tuple[Address, int]) -> _Ways:
         ends = self.ends
         up = ends.near.udp(ends.near_port, ends.remote, ends.flow)
         down = ends.far.udp(ends.far_port, near, ends.flow, upward=False)
         up.on_datagram = down.on_datagram = self.count
-        return lambda upward, data, _: (up if upward else down).send(data)
+        return lambda data, _: down.send(data), lambda data, _: up.send(data)
 
-    def _echo(self, near: tuple[Address, int]) -> Callable[[bool, bytes, int], None]:
+    def _echo(self, near: tuple[Address, int]) -> _Ways:
         ends = self.ends
         ends.far_port = ends.near_port  # both ends have the identifier
         up = ends.near.echo(ends.near_port, ends.remote[0], ends.flow)
         down = ends.far.echo(ends.near_port, near[0], -ends.flow)
         up.on_reply = down.on_reply = lambda _, data: self.count(data)
-        return lambda upward, data, sequence: (up if upward else down).send(sequence, data)
+        return lambda data, sequence: down.send(sequence, data), lambda data, sequence: up.send(sequence, data)
 
 
 # --- TCP: what each end wrote, once it had heard what it had heard then ----------------------------------------------

@@ -92,11 +92,12 @@ def write(path: AnyPath, packets: Iterable[tuple[int, Packet]]) -> int:
     encode, header, count = Encoder().encode, struct.Struct("<IIII").pack, 0
     with written_whole(path) as stream:
         stream.write(struct.pack("<IHHIIII", NANOSECOND_MAGIC, 2, 4, 0, 0, 262144, LINKTYPE_RAW))
+        write = stream.write
         for count, (time_ns, packet) in enumerate(packets, 1):  # the last count is the result
             octets = encode(packet)
             size = len(octets)
             try:
-                stream.write(header(time_ns // NS, time_ns % NS, size, size) + octets)
+                write(header(time_ns // NS, time_ns % NS, size, size) + octets)
             except struct.error:
                 expected = "expected 0 to 2**32 seconds, as pcap has them"
                 raise ProtocolMisuse(f"time {time_ns} ns of packet {count}; {expected}", time_ns) from None

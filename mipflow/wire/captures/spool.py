@@ -25,7 +25,7 @@ IN_MEMORY = 1 << 20
 """The octets of a temporary file up to which it is none."""
 PER_ROW = 256
 """The octets that a row counts beside those at its end."""
-BLOCK, SORTED = 1 << 13, 1 << 20
+BLOCK, SORTED = 1 << 15, 1 << 20
 """The octets that make a block, and those that are sorted at once."""
 
 
