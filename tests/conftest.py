@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,23 +53,39 @@ CHROMIUM_FLAGS = [
 ]
 
 
+@cache
+def imports_a_library(room: Path) -> bool:
+    """Whether a module of a room of the package imports a library, or says that it needs one of another room. A folder
+    that is no room counts as one that does.
+    """
+    texts = [path.read_text(encoding="utf-8") for path in room.glob("*.py")] if room.is_dir() else []
+    sources = [re.sub(r'""".*?"""', "", text, flags=re.DOTALL) for text in texts]
+    imported = {name for source in sources for name in re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE)}
+    needs = any("need_cryptography" in source for source in sources)
+    return needs or not sources or not imported <= {"mipflow", *sys.stdlib_module_names}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests with a server or a browser as slow, and have those with a server share one worker, so that there is
-    one server; mark those as longer that have been measured to be so. Workers begin with the modules that have slow
+    """Mark tests with a server or a browser as slow, and have those with a server share two workers, so that there are
+    two servers; mark those as longer that have been measured to be so, and as pure those of rooms without a library.
+    Workers begin with the modules that have slow
     tests, so that none begins a long one when the others are done.
     """
     long = set(durations.LIST.read_text(encoding="utf-8").split())
     for item in items:
         if durations.function_of(item.nodeid) in long:
             item.add_marker(pytest.mark.longer)
+        if not imports_a_library(REPOSITORY / "mipflow" / item.path.parent.relative_to(REPOSITORY / "tests")):
+            item.add_marker(pytest.mark.pure)
         if " at 0x" in item.nodeid or "set({" in item.nodeid:
             raise pytest.UsageError(f"{item.nodeid} holds an address of memory or a set: no two workers name it alike")
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"jupyter_server", "browser_page"}:
             item.add_marker(pytest.mark.slow)
         if "jupyter_server" in fixtures:
-            item.add_marker(pytest.mark.xdist_group("jupyter"))
+            labs = item.path.name.startswith("test_lab")  # two groups take half as long as one, and a server more
+            item.add_marker(pytest.mark.xdist_group("jupyter-labs" if labs else "jupyter"))
         if "browser_page" in fixtures:
             item.add_marker(pytest.mark.browser)
     if hasattr(config, "workerinput"):
@@ -238,18 +256,24 @@ def _wait_until_up(server: subprocess.Popen[bytes], address: str, log: Path) -> 
     pytest.fail(f"JupyterLab did not answer at {address}:\n{log.read_text()}")
 
 
-@pytest.fixture
-def browser_page(chromium: str) -> Iterator[Any]:
-    """Return a fresh playwright page of 1280x720 in headless Chromium.
-
-    Each test starts its own: a playwright that stays open keeps an event loop running, which would break
-    the tests that execute notebooks in the same process.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """Start headless Chromium for the tests of a module, and no longer: a playwright that stays open keeps an event
+    loop running, which would break the tests that execute notebooks in the same process.
     """
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 720})
-        browser.close()
+        launched = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def browser_page(browser: Any) -> Iterator[Any]:
+    """Return a fresh playwright page of 1280x720, which shares no cookie, file or setting with another."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture

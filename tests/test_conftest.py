@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import mipflow
+from tests.conftest import imports_a_library
+
 TOOL = """
 import pytest
 
@@ -52,6 +55,15 @@ def test_a_skip_fails_where_all_is_required(
     )
     last = done.stdout.splitlines()[-1]
     assert {word: int(number) for number, word in re.findall(r"(\d+) ([a-z]+)", last)} == outcome, done.stdout
+
+
+def test_rooms_that_import_a_library_are_told_from_those_that_do_not() -> None:
+    package = Path(mipflow.__file__).parent
+    rooms = {str(path.parent.relative_to(package)) for path in package.rglob("*.py")}
+    pure = {room for room in rooms if not imports_a_library(package / room)}
+    assert {"flow", "node/tcp", "mip6", "mip6/bindings", "sim/trains"} <= pure
+    assert not pure & {".", "wire", "sim", "view", "view/stage", "lab/panels", "mip6/enhanced", "mip6/security"}
+    assert imports_a_library(package / "no room")
 
 
 WHO = """

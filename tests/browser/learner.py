@@ -39,14 +39,21 @@ def save(page: Any) -> None:
     page.get_by_text("Saving completed").wait_for()
 
 
-class Learner:
-    """`page` shows the notebook labs/`name`.ipynb; screenshots go into `folder`, or where MIPFLOW_SCREENSHOTS says."""
+def shoot(page: Any, name: str) -> None:
+    """Make a screenshot in the folder that MIPFLOW_SCREENSHOTS names, if it names one: nothing is checked by it."""
+    if folder := os.environ.get("MIPFLOW_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(300)
+        page.screenshot(path=Path(folder, f"{name}.png"))
 
-    def __init__(self, page: Any, name: str, folder: Path) -> None:
+
+class Learner:
+    """`page` shows the notebook labs/`name`.ipynb; screenshots are made where MIPFLOW_SCREENSHOTS names a folder."""
+
+    def __init__(self, page: Any, name: str) -> None:
         self.page, self._name = page, name
         cells = nbformat.read(LABS / f"{name}.ipynb", as_version=4).cells
         self._cells = [cell.source if cell.cell_type == "code" else "" for cell in cells]
-        self._folder = Path(os.environ.get("MIPFLOW_SCREENSHOTS", folder))
 
     def run_all(self) -> None:
         """Run > Run All Cells, to the end."""
@@ -113,11 +120,9 @@ class Learner:
         return self.cell(says)
 
     def shoot(self, name: str, place: Any) -> None:
-        """A screenshot of what is in view."""
+        """Bring a place into view, and make a screenshot of it where one is asked for."""
         from playwright.sync_api import Error
 
-        self._folder.mkdir(parents=True, exist_ok=True)
         with suppress(Error):  # a new picture may just take its place
             place.scroll_into_view_if_needed()
-        self.page.wait_for_timeout(300)
-        self.page.screenshot(path=self._folder / f"lab{self._name[:2]}-{name}.png")
+        shoot(self.page, f"lab{self._name[:2]}-{name}")

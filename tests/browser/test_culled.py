@@ -36,7 +36,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()
     with serving(tmp_path / "first") as (address, server), opened(context, address) as page:
-        learner = Learner(page, NAME, tmp_path)
+        learner = Learner(page, NAME)
         learner.write("me()", 'from mipflow.course import me\n\nme("4711")')
         learner.predict('ask("07")', "b.  H@2")
         learner.write("def assign(", ONE_FLOW)
@@ -55,7 +55,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
 
     with serving(tmp_path / "second") as (address, _):
         with opened(context, address) as page:
-            learner = Learner(page, NAME, tmp_path)
+            learner = Learner(page, NAME)
             learner.cell('part("07", "predicted")').get_by_text("Waits for your answer").wait_for()
             hand = learner.cell('hand_in("07")')
             with page.expect_file_chooser() as chooser:
@@ -63,7 +63,7 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
             chooser.value.set_files(kept)
             hand.get_by_text("Back again: 07_figure_six.ipynb, progress-lab07.json.").wait_for()
         with opened(context, address) as page:
-            learner = Learner(page, NAME, tmp_path)
+            learner = Learner(page, NAME)
             learner.cell("def assign(").filter(has_text="there[0].cn != flow.cn").wait_for()
             film = learner.cell('part("07", "predicted")')
             film.get_by_role("button", name="I stay with my answer: show me").click()

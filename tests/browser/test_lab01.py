@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.browser.learner import Learner, watched
@@ -16,9 +15,9 @@ THREE = """def tcp_lookup(table, segment):
 RIGHT = THREE.replace("near = ", "near = row.remote, ").replace("near == (", "near == (segment.source, ")
 
 
-def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any]) -> None:
     page = open_notebook("labs/01_why_moving_breaks.ipynb")
-    learner = Learner(page, "01_why_moving_breaks", tmp_path)
+    learner = Learner(page, "01_why_moving_breaks")
     learner.run_all()
 
     # Play: away, and back.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.browser.learner import Learner, watched
@@ -23,9 +22,9 @@ def intercept(packet, cache, now):
 RIGHT = OVER.replace("is None:", "is None or now >= entry.expires_at_s:")
 
 
-def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any]) -> None:
     page = open_notebook("labs/02_home_agent.ipynb")
-    learner = Learner(page, "02_home_agent", tmp_path)
+    learner = Learner(page, "02_home_agent")
     learner.run_all()
 
     # Play: both modes.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.browser.learner import Learner, watched
@@ -23,9 +22,9 @@ RIGHT = """def tests(cn, home, care_of, halves, now):
     return [test for test in pair if test not in halves or now - halves[test] >= 210]"""
 
 
-def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any]) -> None:
     page = open_notebook("labs/03_return_routability.ipynb")
-    learner = Learner(page, "03_return_routability", tmp_path)
+    learner = Learner(page, "03_return_routability")
     learner.run_all()
 
     # Play: the lie works from everywhere, and the phone takes its row back.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.browser.learner import Learner, watched
@@ -22,9 +21,9 @@ COUNT = """def placements(cns, keepers, interfaces):
     return interfaces ** len(set(cns))"""
 
 
-def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any]) -> None:
     page = open_notebook("labs/04_one_home_address.ipynb")
-    learner = Learner(page, "04_one_home_address", tmp_path)
+    learner = Learner(page, "04_one_home_address")
     learner.run_all()
 
     # Play: for the call, for the video, and with a correspondent that keeps no row.

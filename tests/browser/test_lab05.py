@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.browser.learner import Learner, watched
@@ -25,9 +24,9 @@ def is_over(flow, now):
     return flow.closed or now - max(flow.sent, flow.heard) >= limit"""
 
 
-def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any]) -> None:
     page = open_notebook(f"labs/{LAB}.ipynb")
-    learner = Learner(page, LAB, tmp_path)
+    learner = Learner(page, LAB)
     learner.run_all()
 
     # Play: ticks sort the packets, and they fall into their lanes.

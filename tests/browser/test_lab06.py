@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.browser.learner import Learner, watched
@@ -20,9 +19,9 @@ COVERED = """stage => {
 """Cards of nodes that lie under a plate."""
 
 
-def test_an_address_is_tested_for_a_second(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
+def test_an_address_is_tested_for_a_second(open_notebook: Callable[[str], Any]) -> None:
     page = open_notebook(f"labs/{LAB}.ipynb")
-    learner = Learner(page, LAB, tmp_path)
+    learner = Learner(page, LAB)
     learner.run_all()
 
     # Play: the film ends when the address is chosen.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.browser.learner import Learner, save, watched
@@ -20,9 +19,9 @@ ONE_FLOW = """def assign(flow, homes, flows, allocate):
 RIGHT = ONE_FLOW.replace("not there or there[0].cn != flow.cn", "all(other.cn != flow.cn for other in there)")
 
 
-def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any]) -> None:
     page = open_notebook(f"labs/{LAB}.ipynb")
-    learner = Learner(page, LAB, tmp_path)
+    learner = Learner(page, LAB)
     learner.run_all()
 
     # Play: a finger climbs.

@@ -31,9 +31,9 @@ UP = """def incoming(packet, mn):
     mn.up(packet)"""
 
 
-def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_learner_goes_through_it(open_notebook: Callable[[str], Any]) -> None:
     page = open_notebook(f"labs/{LAB}.ipynb")
-    learner = Learner(page, LAB, tmp_path)
+    learner = Learner(page, LAB)
     learner.run_all()
 
     # Play: there it costs nothing, back it does.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.browser.learner import shoot
 
 NOTEBOOK = {
     "cells": [
@@ -47,10 +47,8 @@ class Panel:
         field.fill(str(value))
         field.press("Tab")
 
-    def shoot(self, name: str, folder: Path) -> None:
-        target = Path(os.environ.get("MIPFLOW_SCREENSHOTS", folder))
-        target.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=target / f"panel-{name}.png")
+    def shoot(self, name: str) -> None:
+        shoot(self.page, f"panel-{name}")
 
 
 @pytest.fixture
@@ -69,20 +67,20 @@ def panel(jupyter_server: str, browser_page: Any, open_notebook: Callable[[str],
     return found
 
 
-def test_a_redraw_draws_each_table_once(panel: Panel, tmp_path: Path) -> None:
+def test_a_redraw_draws_each_table_once(panel: Panel) -> None:
     flow = panel.box.locator("select").first
     for number in range(8):
         flow.select_option(["call", "video"][number % 2])
         panel.page.wait_for_timeout(150)
         panel.run.click()
         panel.page.wait_for_timeout(300)
-    panel.shoot("run", tmp_path)
+    panel.shoot("run")
     panel.box.locator(".mipflow-grid").wait_for()
     assert panel.box.locator(".mipflow-plates").count() == 1, "JupyterLab draws a board twice, its tables stand once"
     assert panel.troubles == []
 
 
-def test_the_keyboard_is_enough(panel: Panel, tmp_path: Path) -> None:
+def test_the_keyboard_is_enough(panel: Panel) -> None:
     page = panel.page
     panel.box.locator("select").first.focus()
     page.keyboard.press("ArrowDown")
@@ -100,12 +98,12 @@ def test_the_keyboard_is_enough(panel: Panel, tmp_path: Path) -> None:
     page.keyboard.press("b")
     page.keyboard.press("Tab")
     page.get_by_text("A choice has changed").wait_for()
-    panel.shoot("old", tmp_path)
+    panel.shoot("old")
     assert panel.box.locator(".mipflow-old").count() == 1
     assert page.locator(".jp-Cell").count() == len(NOTEBOOK["cells"])  # type: ignore[arg-type]
 
 
-def test_the_python_can_be_read_and_bad_values_are_sentences(panel: Panel, tmp_path: Path) -> None:
+def test_the_python_can_be_read_and_bad_values_are_sentences(panel: Panel) -> None:
     panel.unfold("Network")
     panel.unfold("The Python")
     panel.type("WLAN: loss, 0 to 1", 0.25)
@@ -113,11 +111,11 @@ def test_the_python_can_be_read_and_bad_values_are_sentences(panel: Panel, tmp_p
     panel.type("WLAN: loss, 0 to 1", 25)
     panel.run.click()
     panel.page.get_by_text("Not yet. ProtocolMisuse: wlan_loss=25.0").wait_for()
-    panel.shoot("bad", tmp_path)
+    panel.shoot("bad")
     assert panel.page.get_by_text("Traceback").count() == 0 and panel.troubles == []
 
 
-def test_a_long_run_shows_how_far_it_is_and_stops(panel: Panel, tmp_path: Path) -> None:
+def test_a_long_run_shows_how_far_it_is_and_stops(panel: Panel) -> None:
     panel.run.click()
     panel.page.get_by_text("At 6 s: ").wait_for()
     panel.unfold("When, and what to see")
@@ -126,7 +124,7 @@ def test_a_long_run_shows_how_far_it_is_and_stops(panel: Panel, tmp_path: Path) 
     stop = panel.box.get_by_role("button", name="Stop")
     stop.wait_for(timeout=1500)
     panel.page.wait_for_function("parseFloat(document.querySelector('.mipflow-panel .progress-bar').style.width) > 1")
-    panel.shoot("under-way", tmp_path)
+    panel.shoot("under-way")
     stop.click()
     panel.page.get_by_text(re.compile("Stopped at [0-9]+%")).wait_for(timeout=1500)
     stop.wait_for(state="hidden")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.browser.learner import Learner
 
 
-def test_a_learner_answers_the_pre_test(open_notebook: Callable[[str], Any], tmp_path: Path) -> None:
-    learner = Learner(open_notebook("labs/pre_test.ipynb"), "pre_test", tmp_path)
+def test_a_learner_answers_the_pre_test(open_notebook: Callable[[str], Any]) -> None:
+    learner = Learner(open_notebook("labs/pre_test.ipynb"), "pre_test")
     learner.run_all()
     asked = learner.cell('part("pre", "questions")')
     asked.get_by_text("0 of 10 answers are stored.").wait_for()

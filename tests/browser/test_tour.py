@@ -1,11 +1,10 @@
 """labs/00_tour in JupyterLab in Chromium: films move, forms work by mouse and by keyboard, and one flow moves alone.
 
-Screenshots go into pytest's temporary folder, or where MIPFLOW_SCREENSHOTS says.
+Screenshots are made where MIPFLOW_SCREENSHOTS names a folder.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import pytest
 from mipflow.course.identity import Student
 from mipflow.course.source import exercises_of
 from mipflow.view.drawing.style import flow_styles
-from tests.browser.learner import Learner, save, watched
+from tests.browser.learner import Learner, save, shoot, watched
 
 TOUR = "labs/00_tour.ipynb"
 CELLS = nbformat.read(Path(__file__).resolve().parents[2] / TOUR, as_version=4).cells
@@ -156,10 +155,8 @@ class Tour:
         ]
         return {row[0]: row[1:] for row in rows}
 
-    def shoot(self, name: str, folder: Path) -> None:
-        target = Path(os.environ.get("MIPFLOW_SCREENSHOTS", folder))
-        target.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=target / f"tour-{name}.png")
+    def shoot(self, name: str) -> None:
+        shoot(self.page, f"tour-{name}")
 
 
 @pytest.fixture
@@ -173,8 +170,8 @@ def passes(seen: Any, look: Any, node: str) -> bool:
     return any(abs(px - x) < 75 and abs(py - y) < 45 for px, py in zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
-    tour.shoot("1-first-sight", tmp_path)
+def test_run_all_then_play_moves_packets(tour: Tour) -> None:
+    tour.shoot("1-first-sight")
     tour.page.evaluate(MOVES)
     tour.run_all()
     assert tour.page.locator(".jp-RenderedImage, .jp-MarkdownOutput img[alt]").first.is_visible()
@@ -186,7 +183,7 @@ def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
     assert seen["said"] and seen["moves"] == 0, "to the end, where JupyterLab goes, and back at once"
     assert tour.page.locator(".mipflow-building").count() == 0
     film = tour.film(FIRST)
-    tour.shoot("2-before", tmp_path)
+    tour.shoot("2-before")
     film.get_by_role("button", name="Play", exact=True).click()
     frames, pictures = film.evaluate(MEASURE)
     film.get_by_role("button", name="Pause", exact=True).click()
@@ -199,7 +196,7 @@ def test_run_all_then_play_moves_packets(tour: Tour, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
-    tour: Tour, theme: str, tmp_path: Path
+    tour: Tour, theme: str
 ) -> None:
     short = theme.split()[1].lower()
     tour.menu("Settings", "Theme", theme)
@@ -207,7 +204,7 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     run = tour.page.get_by_role("button", name="Run", exact=True).last
     assert run.is_disabled()
     tour.predict("B")
-    tour.shoot(f"3-predicted-{short}", tmp_path)
+    tour.shoot(f"3-predicted-{short}")
 
     tour.move("video", "cell0")
     film = tour.film(MOVE)
@@ -217,7 +214,7 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     assert seen["tables"]["HA: binding cache"] == ["H@1 WLAN", "H@2 WLAN"]
     assert seen["tables"]["CN1: binding cache"] == ["c H@1 WLAN", "v H@2 WLAN"]
     tour.go_to(film, 4.21)
-    tour.shoot(f"4-moved-{short}", tmp_path)
+    tour.shoot(f"4-moved-{short}")
     seen = film.evaluate(READ)
     assert passes(seen, CALL, WLAN) and not passes(seen, CALL, CELLULAR)
     assert passes(seen, VIDEO, CELLULAR) and not passes(seen, VIDEO, WLAN)
@@ -236,7 +233,7 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     assert [counted["video"][place] for place in (0, 1, 2, 5)] == ["H@2", "WLAN", "cellular", "0"]
     assert tour.page.get_by_text("You predicted B").is_visible()
     tour.page.get_by_text("You predicted B").evaluate("(words) => words.scrollIntoView({ block: 'start' })")
-    tour.shoot(f"5-outcome-{short}", tmp_path)
+    tour.shoot(f"5-outcome-{short}")
 
     taken = tour.page.get_by_role("button", name=TAKE_AWAY)
     assert taken.is_disabled()
@@ -245,7 +242,7 @@ def test_one_flow_moves_alone_and_without_the_second_home_address_both_do(
     tour.page.get_by_text("Ran again with H@1 for both").wait_for()
     film = tour.film(AWAY)
     tour.go_to(film, 4.3)
-    tour.shoot(f"6-taken-away-{short}", tmp_path)
+    tour.shoot(f"6-taken-away-{short}")
     seen = film.evaluate(READ)
     for flow in (CALL, VIDEO):
         assert passes(seen, flow, CELLULAR) and not passes(seen, flow, WLAN)
@@ -297,10 +294,10 @@ def test_the_keyboard_reaches_what_the_mouse_does(tour: Tour) -> None:
     assert tour.page.locator(".jp-Cell").count() == cells, "a key in a form or a film is no command to JupyterLab"
 
 
-def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
+def test_a_learner_goes_through_it(tour: Tour) -> None:
     """With a number of one's own: mixed-up names, a wrong prediction, the other trip; and each time better."""
     page, lab, student = tour.page, exercises_of("00"), Student(("1234567",))
-    learner = Learner(page, "00_tour", tmp_path)
+    learner = Learner(page, "00_tour")
     learner.write("hand_in, hint, me, part", 'import mipflow as mf\nfrom mipflow.course import me\n\nme("1234567")')
     tour.run_all()
     assert page.get_by_text("Traceback").count() == 0
@@ -316,7 +313,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     check.get_by_text("0.1 · Not yet · 4 of 6 points").wait_for()
     assert check.get_by_text("so they are easily mixed up").is_visible()
     check.scroll_into_view_if_needed()
-    tour.shoot("learner-1-mixed-up", tmp_path)
+    tour.shoot("learner-1-mixed-up")
     learner.write("names = [", f"names = {right}")
     learner.run('check("0.1").points')
     check.get_by_text("Six of six.").wait_for()
@@ -333,7 +330,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     page.wait_for_timeout(500)
     assert film.locator(".mipflow-clock").inner_text().startswith(seconds)
     assert film.locator(".mipflow-twin").get_by_text(f"{seconds} s: here the run parts from your answer A").count() == 1
-    tour.shoot("learner-2-refuted", tmp_path)
+    tour.shoot("learner-2-refuted")
     tour.predict("B", AGAIN)
     page.get_by_role("button", name=TAKE_AWAY).click()
     page.get_by_text("Ran again with H@1 for both").wait_for()
@@ -348,7 +345,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     learner.run('check("0.R").points')
     check.get_by_text("Read well").wait_for()
     check.scroll_into_view_if_needed()
-    tour.shoot("learner-3-read-off", tmp_path)
+    tour.shoot("learner-3-read-off")
 
     # Break the rule: too long, then as short as can be.
     check = learner.cell('check("0.2").points')
@@ -368,7 +365,7 @@ def test_a_learner_goes_through_it(tour: Tour, tmp_path: Path) -> None:
     with page.expect_download() as download:
         hand.get_by_role("link", name="Download 1234567-lab00.zip").click()
     assert set(zipfile.ZipFile(download.value.path()).namelist()) == {"00_tour.ipynb", "progress-lab00.json"}
-    tour.shoot("learner-4-hand-in", tmp_path)
+    tour.shoot("learner-4-hand-in")
 
 
 def shortest(lab: Any, student: Student) -> str:

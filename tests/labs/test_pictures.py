@@ -427,19 +427,17 @@ _STATE = """() => [...document.querySelectorAll(".m")].map(each => getComputedSt
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_an_image_stands_still_too(chromium: str, drawn: dict[str, str]) -> None:
+def test_an_image_stands_still_too(browser: Any, chromium: str, drawn: dict[str, str]) -> None:
     """With the browser's own setting: what playwright pretends to prefer does not reach the inside of an image."""
-    playwright = pytest.importorskip("playwright.sync_api")
     source = "data:image/svg+xml;base64," + base64.b64encode(drawn["hero"].encode()).decode()
     flags = ["--no-sandbox", "--disable-gpu", "--force-prefers-reduced-motion"]
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=flags)
-        page = browser.new_page(viewport={"width": 800, "height": 440})
-        page.set_content(f"<body style='margin:0'><img width=800 src='{source}'></body>")
-        page.wait_for_function("document.images[0].complete")
-        shots = []
-        for _ in range(3):
-            page.wait_for_timeout(300)
-            shots.append(page.screenshot())
-        browser.close()
+    still = browser.browser_type.launch(executable_path=chromium, args=flags)
+    page = still.new_page(viewport={"width": 800, "height": 440})
+    page.set_content(f"<body style='margin:0'><img width=800 src='{source}'></body>")
+    page.wait_for_function("document.images[0].complete")
+    shots = []
+    for _ in range(3):
+        page.wait_for_timeout(300)
+        shots.append(page.screenshot())
+    still.close()
     assert len(set(shots)) == 1
