@@ -140,8 +140,7 @@ class Stories:
                 played[start, events] = state, steps
             return played[start, events]
 
-        for start, events in stories:
-            yield upto(start, events)[1]
+        yield from (upto(*story)[1] for story in stories)
 
     def play(self, function: Callable[..., Any], story: Story, student: Student) -> list[Step]:
         """Return the steps of one story."""
@@ -160,7 +159,8 @@ class Stories:
             shares = [share._replace(earned=0) for share in shares]
         points = min(sum(share.earned for share in shares), self.points - 1)
         found = next((one for one in self.wrong if one.is_it is not None and one.is_it(failing)), None)
-        shown = [each for each in known if shortest(plays, each[0].shows)]  # others would speak of what is right
+        bad = {id(step): step for steps in plays for step in steps if not step.is_right}.values()
+        shown = [each for each in known if any(map(each[0].shows, bad))]  # others would speak of what is right
         if found is None and is_broken:
             return _stopped(failing)
         found = found or nearest(plays, shown, SAME) or self.explains(plays, failing[-1]) or nearest(plays, shown)
@@ -173,16 +173,13 @@ class Stories:
         return Verdict("wrong", points, said, found.misconception, steps, shares, found.name)
 
     def _shares(self, plays: list[list[Step]]) -> list[Share]:
+        each = {id(step): step for steps in plays for step in steps}  # stories that begin alike share steps
         shares = []
         for words, points, holds in self.criteria:
-            is_shown, lost = False, list[Step]()
-            for steps in plays:
-                for number, step in enumerate(steps, 1):
-                    held = holds(step)
-                    is_shown |= held is not None
-                    if held is False and (not lost or number < len(lost)):
-                        lost = steps[:number]
-            shares.append(Share(words, points if is_shown and not lost else 0, points, lost))
+            told = {key: holds(step) for key, step in each.items()}
+            lost = shortest(plays, lambda step, told=told: told[id(step)] is False, of_wrong=False) or []  # type: ignore[misc]
+            is_shown = any(held is not None for held in told.values())
+            shares.append(Share(words, points * (is_shown and not lost), points, lost))
         return shares
 
     def _versions(self, student: Student) -> list[tuple[Wrong, list[Hashable]]]:
@@ -206,13 +203,18 @@ def outcome(function: Callable[..., Any], *given: Any) -> tuple[Any, str, str]:
         return None, RAISED + class_name(raised), ""
 
 
-def shortest(plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = lambda step: True) -> list[Step] | None:
-    """Return the steps of the shortest story that goes wrong, up to the step where it does; None if all is right."""
+def shortest(
+    plays: Iterable[Sequence[Step]], shows: Callable[[Step], bool] = lambda step: True, of_wrong: bool = True
+) -> list[Step] | None:
+    """Return the steps of the shortest story with a step that `shows`, up to that step; None where there is none. Steps
+    that are right count with of_wrong=False only.
+    """
     found: list[Step] | None = None
     for steps in plays:
-        wrong = next((number for number, step in enumerate(steps) if not step.is_right and shows(step)), None)
-        if wrong is not None and (found is None or wrong + 1 < len(found)):
-            found = list(steps[: wrong + 1])
+        for number, step in enumerate(steps if found is None else steps[: len(found) - 1], 1):
+            if not (of_wrong and step.is_right) and shows(step):
+                found = list(steps[:number])
+                break
     return found
 
 
