@@ -3,10 +3,9 @@
 #   make test    everything that must hold         make quick what a minute can hold
 #   make lowest  what a library can change, but the slow parts and the labs, on the lowest versions that are allowed
 PYTHON ?= python3
-WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest --dist loadgroup
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # Each kernel and program that a test starts would compile mipflow anew.
@@ -17,11 +16,12 @@ unexport PYTHONDONTWRITEBYTECODE
 lab: $(VENV)/lab.stamp
 	@$(BIN)/mipflow lab $(ARGS)
 
+# One worker more than processors: those with a JupyterLab wait for it half of their time.
 test: check
-	$(PYTEST) $(ARGS)
+	$(PYTEST) -n $(or $(WORKERS),3) $(ARGS)
 
 quick: check
-	$(PYTEST) -m "not slow and not longer" $(ARGS)
+	$(PYTEST) -n $(or $(WORKERS),2) -m "not slow and not longer" $(ARGS)
 
 lowest:
 	@$(MAKE) --no-print-directory VENV=.venv-lowest quick-on-lowest
@@ -29,7 +29,7 @@ lowest:
 # Learners' functions need no library that has a lowest version; what judges and draws them does, and is tried. A room
 # that imports none meets them through others, whose tests are all here, and its own quick tests.
 quick-on-lowest: $(VENV)/lowest.stamp
-	$(PYTEST) -m "not slow and not (longer and pure)" --ignore=tests/labs $(ARGS)
+	$(PYTEST) -n $(or $(WORKERS),2) -m "not slow and not (longer and pure)" --ignore=tests/labs $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
