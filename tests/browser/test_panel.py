@@ -118,15 +118,16 @@ def test_the_python_can_be_read_and_bad_values_are_sentences(panel: Panel) -> No
 def test_a_long_run_shows_how_far_it_is_and_stops(panel: Panel) -> None:
     panel.run.click()
     panel.page.get_by_text("At 6 s: ").wait_for()
+    panel.box.locator(".js-plotly-plot").wait_for()
     panel.unfold("When, and what to see")
     panel.type("seconds after that", 2000)
     panel.run.click()
     stop = panel.box.get_by_role("button", name="Stop")
-    stop.wait_for(timeout=1500)
+    stop.wait_for()
     panel.page.wait_for_function("parseFloat(document.querySelector('.mipflow-panel .progress-bar').style.width) > 1")
     panel.shoot("under-way")
     stop.click()
-    panel.page.get_by_text(re.compile("Stopped at [0-9]+%")).wait_for(timeout=1500)
+    panel.page.get_by_text(re.compile("Stopped at [0-9]+%")).wait_for()
     stop.wait_for(state="hidden")
     assert panel.box.locator(".mipflow-old .js-plotly-plot").count() == 1, "the old picture is there, and grey"
     panel.type("seconds after that", 2)
