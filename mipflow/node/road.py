@@ -16,6 +16,7 @@ from mipflow.wire import packet as headers
 from mipflow.wire.address import Address
 from mipflow.wire.packet import NO_MARKS, TUNNEL_OVERHEAD, ExtensionHeader, Header, Marks, Packet, Sized, packet_of
 
+_SIZES, _new = headers.SIZES, object.__new__
 Line = tuple[Address, Address, Marks, Callable[[Sized], None]]
 """The function that sends payloads, with the source, destination and marks for which it was made."""
 
@@ -65,21 +66,22 @@ class Road:
         """
         changed = self._header(header) if self.overhead else header
         own, outer = (changed, None) if self.tunnel is None else (header, changed)
-        front, leave, sizes, new = own.size, self.channel.send, headers.SIZES, object.__new__
-        most = min(self.mtu, len(sizes) - 1 - self.overhead) - header.size
+        most = min(self.mtu, len(_SIZES) - 1 - self.overhead) - header.size
+        kept = own, outer, own.size, most, clock, self.channel.send  # in one place of the memory
 
         def send_payload(payload: Sized) -> None:
+            own, outer, front, most, clock, leave = kept
             size = payload.size
             if size > most:
                 send(packet_of(header, payload, clock.now))
                 return
-            packet = new(Packet)
+            packet = _new(Packet)
             packet.header, packet.payload, packet.hop_limit = own, payload, 64
-            packet.sent_ns, packet.size = clock.now, sizes[front + size]
+            packet.sent_ns, packet.size = clock.now, _SIZES[front + size]
             if outer is not None:
-                inner, packet = packet, new(Packet)
+                inner, packet = packet, _new(Packet)
                 packet.header, packet.payload, packet.hop_limit = outer, inner, 64
-                packet.sent_ns, packet.size = inner.sent_ns, sizes[inner.size + TUNNEL_OVERHEAD]
+                packet.sent_ns, packet.size = inner.sent_ns, _SIZES[inner.size + TUNNEL_OVERHEAD]
             leave(packet)
 
         return send_payload

@@ -7,5 +7,5 @@ network in bytes.
 
 The layer takes packets of `wire` and hands them to ports that are nothing but a name and a function `receive`: it
 knows no node. Everybody above may come in; `view` may read `trace` alone. Read `clock` first, then `link`, whose
-`_quick_ways` every packet-hop of every run goes through, then `trace`.
+`quick_ways` every packet-hop of every run goes through, then `trace`.
 """

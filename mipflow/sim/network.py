@@ -16,7 +16,7 @@ from mipflow.arguments import FLAG, SEED, TEXT, check, number
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
 from mipflow.sim.boarding import Boarding
 from mipflow.sim.clock import Clock, Unique
-from mipflow.sim.link import LINK, SEGMENT, Channel, Link, Port, Segment, Surroundings
+from mipflow.sim.link import LINK, SEGMENT, Channel, Link, Port, Segment, Surroundings, quick_ways
 from mipflow.sim.meter import Meter
 from mipflow.sim.trace import Change, Mode, Trace, is_control
 from mipflow.wire import codec
@@ -66,6 +66,7 @@ class Network(Unique):
         """The number among the networks of this process, so that each has a name of its own."""
         self.clock = Clock()
         self.trace = Trace(trace)
+        self.quick_way = quick_ways(self.clock, self.trace)
         self._graph: networkx.Graph[str] = networkx.Graph()
         self._routers: networkx.Graph[str] = networkx.Graph()
         """The nodes that forward, and the edges between them: hosts carry no transit."""

@@ -15,12 +15,12 @@ from mipflow.lab.outside import Outside as Place
 from mipflow.node.applications.application import Ends, Running
 from mipflow.node.applications.apps import Echo as Echo
 from mipflow.node.applications.apps import FileTransfer as FileTransfer
+from mipflow.node.applications.apps import Periodic
 from mipflow.node.applications.apps import Protected as Protected
 from mipflow.node.applications.apps import Recorded as Recorded
 from mipflow.node.applications.apps import Trickle as Trickle
 from mipflow.node.applications.apps import Video as Video
 from mipflow.node.applications.apps import Voice as Voice
-from mipflow.node.applications.apps import periodic
 from mipflow.node.applications.recorded import Datagram as Datagram
 from mipflow.node.node import Arrival
 from mipflow.node.router import Router, join_routers
@@ -50,16 +50,16 @@ class Ear:
         running, player = Running(ends), LOOKING[-1]
         near, far = ends.udp()
         payload, interval = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS)
-        answer = periodic(running, interval, lambda: far.send(payload))
+        answer = Periodic(running, interval, lambda: far.send(payload))
 
         def heard(data: bytes) -> None:
             running.count(data)
             player.note("ear", player.shortly())
             if self.both_ways:
-                answer()
+                answer.go()
 
         far.on_datagram = near.on_datagram = heard
-        running.at(ends.clock.now + seconds(self.start_s), periodic(running, interval, lambda: near.send(payload)))
+        running.at(ends.clock.now + seconds(self.start_s), Periodic(running, interval, lambda: near.send(payload)).go)
         return running
 
 

@@ -17,7 +17,7 @@ import mipflow as mf
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.world import World
 from mipflow.node.applications.application import Ends, Running
-from mipflow.node.applications.apps import periodic
+from mipflow.node.applications.apps import Periodic
 from mipflow.view.sound import LOUDEST, RATE, SILENCE, Sound
 
 PACKET = RATE * 20 // 1000
@@ -48,8 +48,8 @@ class Numbered:
         def heard(data: bytes) -> None:
             self.came[int.from_bytes(data, "big")] = ends.clock.now
 
-        show = periodic(running, self.interval_ns, send)
-        far.on_datagram, near.on_datagram = lambda data: show(), heard
+        show = Periodic(running, self.interval_ns, send)
+        far.on_datagram, near.on_datagram = lambda data: show.go(), heard
         running.at(ends.clock.now + round(self.start_s * 1e9), lambda: near.send(b"begin"))
         return running
 

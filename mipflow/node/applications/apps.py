@@ -19,6 +19,7 @@ from mipflow.node.applications.application import Running as Running
 from mipflow.node.applications.recorded import Recorded as Recorded
 from mipflow.node.sockets import Sending, UdpSocket
 from mipflow.node.tcp.sockets import Tcp, TcpSocket
+from mipflow.sim.boarding import NEVER
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
 
 __all__ = [
@@ -35,41 +36,60 @@ OCTETS = whole(0, 60_000, "octets")
 """With all headers they fit one IPv6 packet, which its node sends in fragments."""
 
 
-def periodic(
-    running: Running, interval_ns: int, act: Act, end_ns: int | None = None,
-    sends: Callable[[], Sending | None] | None = None,
-) -> Act:  # fmt: skip
-    """Return a function that does `act` when first called, and then every `interval_ns` until `end_ns` or `stop()`;
-    further calls of it do nothing. sends: says what `act` sends, where that is always the same (`sim.trains`).
+class Periodic:
+    """Does `act` once it goes, and then every `interval_ns` until `end_ns` or `stop()`.
+
+    sends: says what `act` sends, where that is always the same (`sim.trains`). Slots lie together in memory,
+    where the values of a closure are apart: of a thousand flows they are most of what the processor waits for.
     """
-    clock, network = running.ends.clock, running.ends.near.network
-    last = 1 << 62 if end_ns is None else end_ns
-    is_going, asks_ns = False, 0
 
-    def tick(argument: object) -> None:
-        nonlocal asks_ns
-        if not running.is_stopped:
-            act()
-            following = clock.now + interval_ns
-            if following < last:
-                if sends and clock.now >= asks_ns:
-                    asks_ns = network.trains.board(sends, tick, interval_ns, last)
-                    if not asks_ns:
-                        return
-                clock.at(following, tick)
+    __slots__ = "_act", "_asks_ns", "_clock", "_end_ns", "_interval_ns", "_is_going", "_running", "_sends", "_tick"
 
-    def go() -> None:
-        nonlocal is_going
-        if not is_going:
-            is_going = True
-            tick(None)
+    def __init__(
+        self, running: Running, interval_ns: int, act: Act, end_ns: int | None = None,
+        sends: Callable[[], Sending | None] | None = None,
+    ) -> None:  # fmt: skip
+        self._running, self._interval_ns, self._act, self._sends = running, interval_ns, act, sends
+        self._clock, self._end_ns = running.ends.clock, NEVER if end_ns is None else end_ns
+        self._is_going, self._asks_ns, self._tick = False, 0 if sends else NEVER, self.tick
 
-    return go
+    def go(self) -> None:
+        """Begin; further calls do nothing."""
+        if not self._is_going:
+            self._is_going = True
+            self.tick(None)
+
+    def tick(self, argument: object) -> None:
+        """Do it, and set when it is next done."""
+        if self._running.is_stopped:
+            return
+        self._act()
+        clock = self._clock
+        following = clock.now + self._interval_ns
+        if following < self._end_ns and (clock.now < self._asks_ns or not self._boards()):
+            clock.at(following, self._tick)
+
+    def _boards(self) -> bool:
+        """Return whether trains take over what follows."""
+        assert self._sends is not None
+        trains = self._running.ends.near.network.trains
+        self._asks_ns = trains.board(self._sends, self._tick, self._interval_ns, self._end_ns)
+        return not self._asks_ns
 
 
-def steady(running: Running, socket: UdpSocket, payload: bytes) -> Sending | None:
-    """Return what a socket sends again and again; None once the application is stopped."""
-    return None if running.is_stopped else (socket, payload)
+class _Steady:
+    """A payload that a socket sends again and again, until the application is stopped."""
+
+    __slots__ = ("_payload", "_running", "_socket")
+
+    def __init__(self, running: Running, socket: UdpSocket, payload: bytes) -> None:
+        self._running, self._socket, self._payload = running, socket, payload
+
+    def send(self) -> None:
+        self._socket.send(self._payload)
+
+    def sends(self) -> Sending | None:
+        return None if self._running.is_stopped else (self._socket, self._payload)
 
 
 def with_pauses(ends: Ends, begin_ns: int, talk_s: float, pause_s: float, act: Act) -> Act:
@@ -113,23 +133,23 @@ class Voice(Checked):
         near, far = ends.udp()
         payload, interval = bytes(self.payload_bytes), round(self.interval_ms * NS_PER_MS)
         begin, end = begin_and_end(ends, self.start_s, self.duration_s)
-        ask: Act = partial(near.send, payload)
-        reply: Act = partial(far.send, payload)
-        steadily = [None, None] if self.pause_s else [partial(steady, running, each, payload) for each in (near, far)]
+        up, down = (_Steady(running, socket, payload) for socket in (near, far))
         if self.pause_s:
-            ask, reply = (with_pauses(ends, begin, self.talk_s, self.pause_s, send) for send in (ask, reply))
-        answer = periodic(running, interval, reply, end, steadily[1])
+            acts = (with_pauses(ends, begin, self.talk_s, self.pause_s, each.send) for each in (up, down))
+            ask, answer = (Periodic(running, interval, act, end) for act in acts)
+        else:
+            ask, answer = (Periodic(running, interval, each.send, end, each.sends) for each in (up, down))
 
         def heard(data: bytes) -> None:
             running.received_bytes += len(data)
-            answer()
+            answer.go()
             far.on_datagram = running.count
 
         far.on_datagram, far.counts = heard, (running.count, running.counts)
         if not self.both_ways:
             far.on_datagram = running.count
         near.counts = near.on_datagram, ()
-        running.at(begin, periodic(running, interval, ask, end, steadily[0]))
+        running.at(begin, ask.go)
         return running
 
 
@@ -169,10 +189,10 @@ class Video(Checked):
             if rest:
                 far.send(bytes(rest))
 
-        show = periodic(running, round(NS_PER_S / self.frames_per_s), frame, end)
-        far.on_datagram, near.on_datagram = lambda data: show(), running.count
+        show = Periodic(running, round(NS_PER_S / self.frames_per_s), frame, end)
+        far.on_datagram, near.on_datagram = lambda data: show.go(), running.count
         report = bytes(self.report_bytes)
-        running.at(begin, periodic(running, NS_PER_S, partial(near.send, report), end))
+        running.at(begin, Periodic(running, NS_PER_S, partial(near.send, report), end).go)
         return running
 
 
@@ -245,7 +265,7 @@ class Trickle(Checked):
         piece, interval = bytes(self.piece_bytes), round(self.interval_ms * NS_PER_MS)
 
         def accept(socket: TcpSocket) -> None:
-            periodic(running, interval, partial(socket.write, piece), end)()
+            Periodic(running, interval, partial(socket.write, piece), end).go()
 
         def connect() -> None:
             Tcp.of(ends.near).connect(ends.near_port, ends.remote, ends.label).on_data = running.count
@@ -281,7 +301,7 @@ class Echo(Checked):
             socket.send(sequence, data)
 
         socket.on_reply = lambda number, data: running.count(data)
-        running.at(ends.clock.now + begin, periodic(running, interval, ask, end))
+        running.at(ends.clock.now + begin, Periodic(running, interval, ask, end).go)
         return running
 
 
@@ -305,12 +325,13 @@ class Protected(Checked):
         near, far = ends.esp()
         random, interval = ends.near.network.random(f"esp/{ends.flow}"), round(self.interval_ms * NS_PER_MS)
         begin, end = begin_and_end(ends, self.start_s, self.duration_s)
-        answer = periodic(running, interval, lambda: far.send(random.randbytes(self.payload_bytes)), end)
+        answer = Periodic(running, interval, lambda: far.send(random.randbytes(self.payload_bytes)), end)
 
         def heard(data: bytes) -> None:
             running.count(data)
-            answer()
+            answer.go()
 
         far.on_octets = heard
-        running.at(begin, periodic(running, interval, lambda: near.send(random.randbytes(self.payload_bytes)), end))
+        ask = Periodic(running, interval, lambda: near.send(random.randbytes(self.payload_bytes)), end)
+        running.at(begin, ask.go)
         return running
