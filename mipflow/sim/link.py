@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from heapq import heappush
 from random import Random
 from typing import Annotated, Protocol
@@ -110,7 +110,7 @@ class Channel(Unique):
         self.segment, self.sender, self.receiver, self.number = segment, sender, receiver, number
         self.receive, self.clock, self.trace = receiver.receive, network.clock, network.trace
         self.last_ns = 0
-        self.send, self._set, self._times = network.quick_way(self)
+        self.send, self._set = network.quick_way(self)
         self.configure(segment.link)
 
     def configure(self, link: Link) -> None:
@@ -124,13 +124,15 @@ class Channel(Unique):
         self.refresh()
 
     def refresh(self) -> None:
-        """Work out whether the quick way of `send` is allowed: it is for sizes that have gone the slow way once."""
+        """Work out whether the quick way of `send` is allowed: it is for sizes that have gone the slow way once on such
+        a link.
+        """
         self.segment.network.trains.recall(self)
         link, segment = self.link, self.segment
         faulty = link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check or not self.is_up
         self._is_quick = not faulty
-        self._times.clear()
-        self._set(self.queue_ns, self.delay_ns)
+        self._times = {} if faulty else _times(link.rate_bps, link.mtu)
+        self._set(self.queue_ns, self.delay_ns, self._times)
 
     @property
     def is_plain(self) -> bool:
@@ -140,13 +142,12 @@ class Channel(Unique):
     def lend(self, send: Callable[[Packet, int, int], int]) -> int:
         """Let `send` take over all packets in the place of `send_slowly`; return until when the link is busy."""
         self.send_slowly = send  # type: ignore[method-assign, assignment]
-        self._times.clear()
-        return self._set(self.queue_ns, self.delay_ns)
+        return self._set(self.queue_ns, self.delay_ns, {})
 
     def take_back(self, busy_ns: int) -> None:
         """Send again as before `lend`; the link is busy until then (nanoseconds)."""
         del self.send_slowly
-        self._set(self.queue_ns, self.delay_ns, busy_ns)
+        self._set(self.queue_ns, self.delay_ns, self._times, busy_ns)
 
     def serialisation_ns(self, size: int) -> int:
         """Return the nanoseconds that `size` octets take to send: exact."""
@@ -214,12 +215,20 @@ class Channel(Unique):
             self.trace.hop(packet, self.number, now, start, arrived)
 
 
-QuickWay = tuple[Callable[[Packet], None], Callable[..., int], dict[int, int]]
+QuickWay = tuple[Callable[[Packet], None], Callable[..., int]]
+
+
+@lru_cache(256)
+def _times(rate_bps: int | None, mtu: int) -> dict[int, int]:
+    """Return the sizes of packets that have passed links of a rate and MTU -> nanoseconds to send one: kept once for
+    all such links, and so in the processor's cache.
+    """
+    return {}
 
 
 def quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
-    """Make the function that makes `send` of a channel, what sets its properties, and the sizes of packets that it
-    knows; all channels of a network share its values, so that these are in the processor's cache.
+    """Make the function that makes `send` of a channel, and what sets its properties; all channels of a network share
+    its values, so that these are in the processor's cache.
 
     Every packet-hop of every run goes through `send`. As a closure it reaches its values without a look into an object
     each time, which is a quarter of the speed of the whole simulator.
@@ -254,12 +263,12 @@ def quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
             elif selective:
                 trace.hop(packet, number, now, start, arrived)
 
-        def set_properties(queue_: int, delay_: int, busy_: int = 0) -> int:
-            nonlocal busy, queue, delay
-            busy, queue, delay = max(busy, busy_), queue_, delay_
+        def set_properties(queue_: int, delay_: int, times_: dict[int, int], busy_: int = 0) -> int:
+            nonlocal busy, queue, delay, times
+            busy, queue, delay, times = max(busy, busy_), queue_, delay_, times_
             return busy
 
-        return send, set_properties, times
+        return send, set_properties
 
     return quick_way
 
@@ -281,10 +290,7 @@ class Segment(Unique):
     def __init__(
         self, name: str, link: Link, network: Surroundings, check: Callable[[Packet], Packet] | None = None
     ) -> None:
-        self.name = name
-        self.link = link
-        self.network = network
-        self.up = True
+        self.name, self.link, self.network, self.up = name, link, network, True
         self.check = check
         """Called with each packet that enters; gives the packet that goes on in its place."""
         self.taps: list[Tap] = []
