@@ -44,6 +44,7 @@ from .budget import parts_of_a_packet
 from .flows import assignment, carrying, growing, setting_up
 from .forks import forks
 from .growth import growth
+from .misses import misses as counted_misses
 from .peers.side_by_side import missing
 from .reference import HALF_S, MIXED, REFERENCE, START_S, measure, mobile_world
 from .runs import runs
@@ -359,11 +360,17 @@ def calls() -> None:
         show(what, value, reach)
 
 
+def misses() -> None:
+    """What goes past the processor's caches, as valgrind counts it."""
+    for what, value, reach in counted_misses():
+        show(what, value, reach)
+
+
 PARTS: dict[str, Callable[[], Any]] = {
     part.__name__: part
     for part in (
         engine, peers, budget, export, import_time, pictures, views, slider, films, screen, memory, bindings, flows,
-        calls, crowds, forking, captures,
+        calls, misses, crowds, forking, captures,
     )
 }  # fmt: skip
 """Name -> part; what a part returns is kept beside its lines."""

@@ -32,9 +32,13 @@ FEW_HOMES, PER_CN = 16, 5
 ROUNDS, ASSIGNED, AT_ONCE, RUNS = 9, 2_000, 10, 3
 WORDS = {False: "no trains", True: "trains"}
 SETTLE_S, SLICES = 12, 12
-MANY = 1_000
-GROWING = ((10, 3, 10.0), (100, 30, 5.0), (1_000, 300, 4.0), (3_000, 900, 2.0))
-"""Calls, correspondent nodes, and the virtual seconds of a run."""
+FEW, MANY = 10, 1_000
+GROWING = ((10, 3), (100, 30), (1_000, 300), (3_000, 900))
+"""Calls and correspondent nodes."""
+LENGTH_S, LEAST = 4.0, 100
+"""Virtual seconds of every run, since trains weigh, board and look whether they may leap once in each, however long it
+is; and how many calls have enough packets in one run, where fewer have several runs in a row.
+"""
 
 
 class Filled:
@@ -155,20 +159,25 @@ def carrying() -> Iterator[Line]:
 
 
 def growing() -> Iterator[Line]:
-    """Packet-hops of more and more calls, with trains and without, in turn."""
-    for flows, cns, length_s in GROWING:
-        worlds = {trains: busy(flows, cns, trains=trains) for trains in WAYS}
-        rates: dict[bool, list[float]] = {trains: [] for trains in WAYS}
-        for _ in range(RUNS):
-            for trains, world in worlds.items():
-                before, begin = world.hops, process_time()
-                world.run(length_s)
+    """Packet-hops of more and more calls, with trains and without, in turn: all for the same virtual time."""
+    worlds = {(trains, flows): busy(flows, cns, trains=trains) for flows, cns in GROWING for trains in WAYS}
+    rates: dict[tuple[bool, int], list[float]] = {which: [] for which in worlds}
+    for _ in range(RUNS):
+        for (trains, flows), world in worlds.items():
+            before, begin = world.hops, process_time()
+            for _ in range(max(LEAST // flows, 1)):
+                world.run(LENGTH_S)
                 finish(world.network)
-                rates[trains].append((world.hops - before) / (process_time() - begin))
-        for trains, found in rates.items():
-            yield f"{WORDS[trains]}, {flows:,} flows over {cns} correspondents", f"{median(found):,.0f} hops/s", ""
-        ratio = median(map(truediv, rates[True], rates[False]))
+            rates[trains, flows].append((world.hops - before) / (process_time() - begin))
+    for flows, cns in GROWING:
+        for trains in WAYS:
+            rate = f"{median(rates[trains, flows]):,.0f} hops/s"
+            yield f"{WORDS[trains]}, {flows:,} flows over {cns} correspondents", rate, ""
+        ratio = median(map(truediv, rates[True, flows], rates[False, flows]))
         yield f"  {flows:,} flows: trains divided by none", f"{ratio:.2f}", "at least 3" if flows <= MANY else ""
+    for trains in WAYS:
+        ratio = median(map(truediv, rates[trains, MANY], rates[trains, FEW]))
+        yield f"  {MANY:,} flows divided by {FEW}: {WORDS[trains]}", f"{ratio:.2f}", "at least 0.5"
 
 
 def set_up_ms(flows: int, mode: DataMode) -> float:
