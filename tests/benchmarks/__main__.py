@@ -361,7 +361,7 @@ def calls() -> None:
 
 
 def misses() -> None:
-    """What goes past the processor's caches, as valgrind counts it."""
+    """Count misses of the processor's caches with valgrind."""
     for what, value, reach in counted_misses():
         show(what, value, reach)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from graphlib import TopologicalSorter
 from heapq import heapify, heappop, heappush
 from itertools import pairwise, repeat
 from math import lcm
@@ -167,6 +168,7 @@ class Trains(Boarding):
             stop.following = following
         for feeder, lane in pairwise(lanes):
             lane.feeders[feeder] = lane.feeders.get(feeder, 0) + 1
+            feeder.feeds += 1
         lanes[0].trains.append(train)
         self._survey = None
 
@@ -179,10 +181,10 @@ class Trains(Boarding):
         """Return whether these channels, one after the other, would close a circle of lanes."""
         if len(set(channels)) < len(channels):
             return True
-        for number, channel in enumerate(channels):
-            lane = self._lanes.get(channel)
-            todo, seen = [] if lane is None else [lane], set[Lane]()
-            later = {self._lanes[each] for each in channels[number + 1 :] if each in self._lanes}
+        lanes = [self._lanes.get(channel) for channel in channels]
+        for number, lane in enumerate(lanes):
+            later = {each for each in lanes[number + 1 :] if each is not None and each.feeds}
+            todo, seen = [lane] if lane is not None and later else [], set[Lane]()
             while todo:
                 upstream = todo.pop()
                 if upstream in later:
@@ -340,18 +342,7 @@ class Trains(Boarding):
 
     def _in_order(self) -> list[Lane]:
         """Return the lanes, each after those that feed it."""
-        left = {lane: len(lane.feeders) for lane in self._lanes.values()}
-        fed = defaultdict(list)
-        for lane in self._lanes.values():
-            for feeder in lane.feeders:
-                fed[feeder].append(lane)
-        found = [lane for lane, count in left.items() if not count]
-        for lane in found:
-            for each in fed[lane]:
-                left[each] -= 1
-                if not left[each]:
-                    found.append(each)
-        return found
+        return list(TopologicalSorter({lane: lane.feeders for lane in self._lanes.values()}).static_order())
 
     # --- leaping -----------------------------------------------------------------------------------------------------
 
@@ -447,6 +438,7 @@ class Trains(Boarding):
         lanes = [stop.lane for stop in train.stops if stop.lane is not None]
         lanes[0].trains.remove(train)
         for feeder, lane in pairwise(lanes):
+            feeder.feeds -= 1
             lane.feeders[feeder] -= 1
             if not lane.feeders[feeder]:
                 del lane.feeders[feeder]

@@ -58,6 +58,8 @@ class Lane:
         """How many trains come here."""
         self.feeders: dict[Lane, int] = {}
         """The lanes that packets come from -> how many trains do."""
+        self.feeds = 0
+        """How many trains go on from here to another lane."""
         self.due_ns = NEVER
         """No packet of a train enters before."""
         self.is_traced = channel.trace.mode == "all"
