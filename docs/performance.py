@@ -17,6 +17,7 @@ from typing import Any
 from docs.plots import Dot, Panel, bars, dots, panels
 from tests.benchmarks.budget import ARRIVED, CALL, HEAP, HOP, MOBILITY, SENT, TRACED, TRAIN_ENDS, TRAIN_HOP
 from tests.benchmarks.compared import MOBILE, PLAIN
+from tests.benchmarks.flows import WAITED
 
 HERE = Path(__file__).resolve().parent
 MEASURED, PAGE = HERE / "performance.json", HERE / "performance.md"
@@ -114,6 +115,21 @@ three correspondent nodes for each ten of them; more calls also have more packet
 
 {tables}
 """
+COUNTED = """\
+**Where no trains go, a thousand flows take longer because they wait for memory.** valgrind counts this for a
+packet-hop, on its model of a core of this kind of processor (`python -m tests.benchmarks misses`):
+
+{table}
+
+The heap of events is deeper, and compares more: that is what comes on top of the instructions. Between two packets of a
+flow those of all others pass, so that all that belongs to a flow and to its correspondent has left the core's own
+caches when its next packet comes, and each line of 64 octets has to come from further away. In time: a hop takes
+{few:,.0f} ns among ten and {many:,.0f} ns among a thousand; as many instructions at the pace of ten would take
+{pace:,.0f} ns. What is left is {each:,.0f} ns for each line that is not in the second-level cache. Where the next step
+has to wait for it, such a line takes {line} on this machine; a processor does other things meanwhile where it can.
+"""
+COUNTS = "misses"
+"""The part that is counted and not timed, so that it does not matter what else runs."""
 OTHERS = {
     "flows": "Many flows on one mobile node",
     "slider": "From a slider to its new picture",
@@ -338,7 +354,7 @@ def missed(measured: dict[str, Any]) -> list[str]:
 def page(measured: dict[str, Any]) -> str:
     """Return the page."""
     parts = [TOP]
-    if any(part["machine"]["load"] > BUSY for part in measured.values()):
+    if any(part["machine"]["load"] > BUSY for name, part in measured.items() if name != COUNTS):
         parts.append(ELSEWHERE)
     if "peers" in measured:
         rows = measured["peers"]["rows"]
@@ -349,7 +365,9 @@ def page(measured: dict[str, Any]) -> str:
         told = [measured[part]["lines"] for part in GROWING if part in measured]
         alt = "; ".join(f"{panel.title}, over the number of {panel.across}" for panel in growing)
         parts.append(GROWTH.format(alt=alt, tables="\n\n".join(map(growth_table, told))))
-    for name in sorted(measured.keys() - {"peers", "budget", *GROWING}, key=[*OTHERS, *measured].index):
+    if {COUNTS, "calls"} <= measured.keys():
+        parts.append(_counted(measured[COUNTS]["lines"], measured["calls"]["lines"]))
+    for name in sorted(measured.keys() - {"peers", "budget", COUNTS, *GROWING}, key=[*OTHERS, *measured].index):
         title = OTHERS.get(name, name.replace("_", " ").capitalize())
         parts.append(f"## {title}\n\n{lines_table(measured[name]['lines'])}\n")
     parts += [MISSED.format(lines="\n".join(missed(measured) or ["Nothing."])), _machine(measured)]
@@ -360,6 +378,21 @@ def _budget(parts: dict[str, list[float]]) -> str:
     rows = [[name, spread(times)] for name, times in parts.items()]
     table = markdown(("part", "nanoseconds (lowest to highest)"), rows)
     return BUDGET.format(call=median(parts[CALL]), heap=median(parts[HEAP]), table=table)
+
+
+def _counted(counts: Sequence[Sequence[str]], calls: Sequence[Sequence[str]]) -> str:
+    rows = [[what.partition(", of ")[0], *value.split(" and ")] for what, value, _ in counts]
+    if len(rows) == 1:  # without valgrind
+        return ""
+    found = {what: value for what, value, _ in calls}
+    hops = next(points for curve, points in curves(calls, CALLS).items() if curve == "no trains")
+    few, many = (1e9 / rate for flows, rate in hops if flows in {10, 1000})
+    instructions, lines = ([as_number(each) for each in rows[place][1:]] for place in (0, 2))
+    pace = few * instructions[1] / instructions[0]
+    return COUNTED.format(
+        table=markdown(("for a packet-hop", "10 flows", "1,000 flows"), rows), few=few, many=many, pace=pace,
+        each=(many - pace) / (lines[1] - lines[0]), line=found[WAITED],
+    )  # fmt: skip
 
 
 def _machine(measured: dict[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from operator import truediv
 from statistics import median
 from time import process_time
@@ -30,6 +32,11 @@ FLOWS, HOMES = (10, 100, 1_000, 10_000, 100_000), (10, 30, 100, 300, 1_000)
 FEW_HOMES, PER_CN = 16, 5
 """Home addresses where their number is fixed, and flows of each correspondent node then."""
 ROUNDS, ASSIGNED, AT_ONCE, RUNS = 9, 2_000, 10, 3
+FAR, NEAR, WALKED, TURNS = 400_000, 4_000, 200_000, 7
+"""Places of a list that is larger than a core's caches, and of one that fits; steps of a walk, and walks."""
+WAITED = "a step that waits for a line from beyond the second-level cache"
+TOUCHED = 2
+"""Lines that a step of a walk touches: a place of the list, and the number there."""
 WORDS = {False: "no trains", True: "trains"}
 SETTLE_S, SLICES = 12, 12
 FEW, MANY = 10, 1_000
@@ -158,6 +165,26 @@ def carrying() -> Iterator[Line]:
         yield f"  {name}", f"{ratio:.2f}", reach
 
 
+def miss_ns() -> float:
+    """Measure what a line takes that is in no cache of the core where the next step waits for it: by walks at random
+    through a long list and a short one.
+    """
+    walks: list[list[int]] = []
+    spent: list[list[float]] = [[], []]
+    for length in (FAR, NEAR):
+        order = random.Random(1).sample(range(length), length)
+        onward = dict(pairwise([*order, order[0]]))
+        walks.append([onward[place] + FAR for place in range(length)])  # a number of its own for each place
+    for _ in range(TURNS):
+        for walk, times in zip(walks, spent, strict=True):
+            place, begin = 0, process_time()
+            for _ in range(WALKED):
+                place = walk[place] - FAR
+            times.append(process_time() - begin)
+    far, near = map(median, spent)
+    return (far - near) / WALKED / TOUCHED * 1e9
+
+
 def growing() -> Iterator[Line]:
     """Packet-hops of more and more calls, with trains and without, in turn: all for the same virtual time."""
     worlds = {(trains, flows): busy(flows, cns, trains=trains) for flows, cns in GROWING for trains in WAYS}
@@ -178,6 +205,7 @@ def growing() -> Iterator[Line]:
     for trains in WAYS:
         ratio = median(map(truediv, rates[trains, MANY], rates[trains, FEW]))
         yield f"  {MANY:,} flows divided by {FEW}: {WORDS[trains]}", f"{ratio:.2f}", "at least 0.5"
+    yield WAITED, f"{miss_ns():.0f} ns", ""
 
 
 def set_up_ms(flows: int, mode: DataMode) -> float:

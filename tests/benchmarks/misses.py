@@ -8,17 +8,13 @@ past the tables that translate addresses. Setting the worlds up is not counted, 
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
-from time import process_time
 
 from .flows import Line, busy
 
@@ -27,9 +23,6 @@ WORLDS = ((10, 3, 1.0), (1_000, 300, 0.1))
 CACHES = "--I1=32768,8,64", "--D1=49152,12,64", "--LL=2097152,16,64"
 TABLES = "--I1=524288,4,4096", "--D1=393216,6,4096", "--LL=8388608,16,4096"
 """Octets, ways, octets of a line: caches and tables of a core of Intel's Sapphire Rapids; all share a third level."""
-FAR, NEAR, STEPS, ROUNDS = 400_000, 4_000, 200_000, 7
-TOUCHED = 2
-"""Lines that a step of `miss_ns` touches: a place of the list, and the number there."""
 
 
 def counted(flows: int, cns: int, length_s: float, model: tuple[str, ...]) -> dict[str, float]:
@@ -46,28 +39,8 @@ def counted(flows: int, cns: int, length_s: float, model: tuple[str, ...]) -> di
     return {name: int(count) / int(hops[1]) for name, count in zip(events[1].split(), summary[1].split(), strict=True)}
 
 
-def miss_ns() -> float:
-    """Measure what a line takes that is in no cache of the core where the next step waits for it: by walks at random
-    through a long list and a short one.
-    """
-    walks: list[list[int]] = []
-    spent: list[list[float]] = [[], []]
-    for length in (FAR, NEAR):
-        order = random.Random(1).sample(range(length), length)
-        onward = dict(pairwise([*order, order[0]]))
-        walks.append([onward[place] + FAR for place in range(length)])  # a number of its own for each place
-    for _ in range(ROUNDS):
-        for walk, times in zip(walks, spent, strict=True):
-            place, begin = 0, process_time()
-            for _ in range(STEPS):
-                place = walk[place] - FAR
-            times.append(process_time() - begin)
-    far, near = map(median, spent)
-    return (far - near) / STEPS / TOUCHED * 1e9
-
-
 def misses() -> Iterator[Line]:
-    """Yield what a packet-hop takes among ten flows and among a thousand, and what a miss takes here."""
+    """Yield what a packet-hop takes among ten flows and among a thousand, without trains."""
     if shutil.which("valgrind") is None:
         yield "what goes past the caches", "not counted", "needs valgrind: apt install valgrind"
         return
@@ -81,8 +54,7 @@ def misses() -> Iterator[Line]:
         ("pages not in a table of 2,048", few_pages, many_pages, ("DLmr", "DLmw")),
     ):
         counts = [sum(each[name] for name in names) for each in (one, other)]
-        yield f"{what}, a hop of 10 and of 1,000 flows", " and ".join(f"{count:,.1f}" for count in counts), ""
-    yield "a line that is not in the second-level cache", f"{miss_ns():.0f} ns", ""
+        yield f"{what}, of 10 and of 1,000 flows", " and ".join(f"{count:,.1f}" for count in counts), ""
 
 
 def play(flows: int, cns: int, length_s: float) -> None:
