@@ -187,23 +187,24 @@ def miss_ns() -> float:
 
 def growing() -> Iterator[Line]:
     """Packet-hops of more and more calls, with trains and without, in turn: all for the same virtual time."""
-    worlds = {(trains, flows): busy(flows, cns, trains=trains) for flows, cns in GROWING for trains in WAYS}
-    rates: dict[tuple[bool, int], list[float]] = {which: [] for which in worlds}
-    for _ in range(RUNS):
-        for (trains, flows), world in worlds.items():
-            before, begin = world.hops, process_time()
-            for _ in range(max(LEAST // flows, 1)):
-                world.run(LENGTH_S)
-                finish(world.network)
-            rates[trains, flows].append((world.hops - before) / (process_time() - begin))
+    middle: dict[tuple[bool, int], float] = {}
     for flows, cns in GROWING:
-        for trains in WAYS:
-            rate = f"{median(rates[trains, flows]):,.0f} hops/s"
-            yield f"{WORDS[trains]}, {flows:,} flows over {cns} correspondents", rate, ""
-        ratio = median(map(truediv, rates[True, flows], rates[False, flows]))
+        worlds = {trains: busy(flows, cns, trains=trains) for trains in WAYS}
+        rates: dict[bool, list[float]] = {trains: [] for trains in WAYS}
+        for _ in range(RUNS):
+            for trains, world in worlds.items():
+                before, begin = world.hops, process_time()
+                for _ in range(max(LEAST // flows, 1)):
+                    world.run(LENGTH_S)
+                    finish(world.network)
+                rates[trains].append((world.hops - before) / (process_time() - begin))
+        for trains, found in rates.items():
+            middle[trains, flows] = median(found)
+            yield f"{WORDS[trains]}, {flows:,} flows over {cns} correspondents", f"{median(found):,.0f} hops/s", ""
+        ratio = median(map(truediv, rates[True], rates[False]))
         yield f"  {flows:,} flows: trains divided by none", f"{ratio:.2f}", "at least 3" if flows <= MANY else ""
     for trains in WAYS:
-        ratio = median(map(truediv, rates[trains, MANY], rates[trains, FEW]))
+        ratio = middle[trains, MANY] / middle[trains, FEW]
         yield f"  {MANY:,} flows divided by {FEW}: {WORDS[trains]}", f"{ratio:.2f}", "at least 0.5"
     yield WAITED, f"{miss_ns():.0f} ns", ""
 
