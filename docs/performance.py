@@ -123,10 +123,13 @@ packet-hop, on its model of a core of this kind of processor (`python -m tests.b
 
 The heap of events is deeper, and compares more: that is what comes on top of the instructions. Between two packets of a
 flow those of all others pass, so that all that belongs to a flow and to its correspondent has left the core's own
-caches when its next packet comes, and each line of 64 octets has to come from further away. In time: a hop takes
-{few:,.0f} ns among ten and {many:,.0f} ns among a thousand; as many instructions at the pace of ten would take
-{pace:,.0f} ns. What is left is {each:,.0f} ns for each line that is not in the second-level cache. Where the next step
-has to wait for it, such a line takes {line} on this machine; a processor does other things meanwhile where it can.
+caches when its next packet comes, and each line of 64 octets has to come from further away.
+"""
+IN_TIME = """\
+In time: a hop takes {few:,.0f} ns among ten and {many:,.0f} ns among a thousand; as many instructions at the pace of
+ten would take {pace:,.0f} ns. What is left is {each:,.0f} ns for each line that is not in the second-level cache. Where
+the next step has to wait for it, such a line takes {line} on this machine; a processor does other things meanwhile
+where it can.
 """
 COUNTS = "misses"
 """The part that is counted and not timed, so that it does not matter what else runs."""
@@ -384,15 +387,16 @@ def _counted(counts: Sequence[Sequence[str]], calls: Sequence[Sequence[str]]) ->
     rows = [[what.partition(", of ")[0], *value.split(" and ")] for what, value, _ in counts]
     if len(rows) == 1:  # without valgrind
         return ""
+    told = COUNTED.format(table=markdown(("for a packet-hop", "10 flows", "1,000 flows"), rows))
     found = {what: value for what, value, _ in calls}
+    if WAITED not in found:
+        return told
     hops = next(points for curve, points in curves(calls, CALLS).items() if curve == "no trains")
     few, many = (1e9 / rate for flows, rate in hops if flows in {10, 1000})
     instructions, lines = ([as_number(each) for each in rows[place][1:]] for place in (0, 2))
     pace = few * instructions[1] / instructions[0]
-    return COUNTED.format(
-        table=markdown(("for a packet-hop", "10 flows", "1,000 flows"), rows), few=few, many=many, pace=pace,
-        each=(many - pace) / (lines[1] - lines[0]), line=found[WAITED],
-    )  # fmt: skip
+    each = (many - pace) / (lines[1] - lines[0])
+    return told + IN_TIME.format(few=few, many=many, pace=pace, each=each, line=found[WAITED])
 
 
 def _machine(measured: dict[str, Any]) -> str:

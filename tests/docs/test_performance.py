@@ -12,6 +12,7 @@ import pytest
 from docs import performance, plots
 from tests.benchmarks.__main__ import OF_THE_PAGE, PARTS
 from tests.benchmarks.compared import MOBILE, PLAIN
+from tests.benchmarks.flows import WAITED
 
 CIRCLE = re.compile(r'<circle class="(c\d)" cx="([\d.]+)" cy="([\d.]+)"')
 SVG = "{http://www.w3.org/2000/svg}"
@@ -57,6 +58,21 @@ def test_a_part_that_the_page_does_not_know_comes_after_the_others(measured: dic
     assert "## Brand new\n\n|  | measured | to reach |\n" in page and "| a new thing | **5 ms** | at most 4 |" in page
     assert page.index("## Starting") < page.index("## Brand new") < page.index("## What does not reach")
     assert "- a new thing: 5 ms; at most 4" in page
+
+
+def test_the_time_that_misses_take_is_worked_out_from_what_was_counted(measured: dict[str, Any]) -> None:
+    flows = "no trains, {} flows over 3 correspondents"
+    calls = [[flows.format("10"), "500,000 hops/s", ""], [flows.format("1,000"), "250,000 hops/s", ""]]
+    pairs = {"instructions": "100.0 and 120.0", "lines": "1.0 and 2.0", "far": "0.0 and 50.0"}
+    counts = [[f"{what}, of 10 and of 1,000 flows", pair, ""] for what, pair in pairs.items()]
+    parts = {name: {**measured["calls"], "lines": lines} for name, lines in (("misses", counts), ("calls", calls))}
+    page = performance.page({**measured, **parts})
+    assert "| instructions | 100.0 | 120.0 |\n" in page and "In time" not in page
+    calls.append([WAITED, "70 ns", ""])
+    page = performance.page({**measured, **parts})
+    assert "takes 2,000 ns among ten and 4,000 ns among a thousand" in page
+    assert "would take 2,400 ns. What is left is 32 ns for each line" in page and "such a line takes 70 ns" in page
+    assert "## Misses" not in page
 
 
 def test_ratios_are_medians_of_rounds_and_not_ratios_of_medians() -> None:
