@@ -164,8 +164,7 @@ class Field(NamedTuple):
     def place(self) -> str:
         """Its octets, and of those that it shares its bits, in words: "8 to 23", "0 to 1, bits 4 to 11"."""
         octets, first = self.octets, self.first_bit % 8
-        text = _span(octets[0], octets[-1])
-        shared = first or self.bits % 8
+        text, shared = _span(octets[0], octets[-1]), first or self.bits % 8
         return f"{text}, bit{'s' * (self.bits > 1)} {_span(first, first + self.bits - 1)}" if shared else text
 
 
@@ -347,8 +346,7 @@ def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> tuple[l
     found: list[Field] = []
     kind = type(layer).__name__
     for description in layer.fields_desc:
-        value = layer.getfieldval(description.name)
-        start = _bits(built)
+        value, start = layer.getfieldval(description.name), _bits(built)
         built = built + bytes(value) if isinstance(value, layers.RawVal) else description.addfield(layer, built, value)
         at, bits = first_bit + start, _bits(built) - start
         if not bits:
@@ -446,8 +444,7 @@ def _text(layer: Any, description: Any, value: object, words: Words) -> str:
 
 
 def _hex(octets: bytes) -> str:
-    shown = octets[: MOST_LETTERS // 3].hex(" ") or "empty"
-    more = len(octets) - MOST_LETTERS // 3
+    shown, more = octets[: MOST_LETTERS // 3].hex(" ") or "empty", len(octets) - MOST_LETTERS // 3
     return f"{shown} … {more} more octets" if more > 0 else shown
 
 

@@ -193,8 +193,7 @@ class _Chart:
 
     def _gap(self) -> float:
         """Return the pixels between two lifelines, so that the words of each arrow have room between its ends."""
-        order = {node: number for number, node in enumerate(self.nodes)}
-        gap = float(LEAST_GAP)
+        order, gap = {node: number for number, node in enumerate(self.nodes)}, float(LEAST_GAP)
         for event in self.events:
             if event.leg is not None:
                 span = abs(order[event.ends[1]] - order[event.ends[0]]) or 1
@@ -341,8 +340,7 @@ class _Chart:
         downs = (0, -14, 14, -25, 25, -36, 36) if self.to_scale else (0, 22, 44)
         places = [(x + side * (width / 2 + 12), y + down) for down in downs for side in sides]
         clear = [place for place in places if not any(Box(*place, width, 22).overlap(each) for each in self.shafts)]
-        box = self._place([*clear, *places], width, 22, labels)
-        note = Drawing()
+        box, note = self._place([*clear, *places], width, 22, labels), Drawing()
         note.add("circle", kind, cx=x, cy=y, r=4)
         if box.y != y:
             note.line("life", x, y, box.x - width / 2 if box.x > x else box.x + width / 2, box.y)
@@ -361,8 +359,7 @@ class _Chart:
         """
         low, names = 0.0, right + LANE * (max(self.lanes.values(), default=-1) + 1)
         for phase in self.phases:
-            inside = self._inside(phase)
-            x = right + LANE * self.lanes[phase]
+            inside, x = self._inside(phase), right + LANE * self.lanes[phase]
             if self.to_scale:
                 top, bottom = self._height(phase.start_ns), self._height(phase.end_ns)
             else:

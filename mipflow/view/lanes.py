@@ -81,8 +81,7 @@ def lanes(
     """Draw the packets in their lanes. flows: conversation -> its word; names: words in keys -> shorter ones, such as
     those of addresses; moved_ns: when something moved, in nanoseconds.
     """
-    sorted_in = sort(packets)
-    found = len({each.flow for each in packets})
+    sorted_in, found = sort(packets), len({each.flow for each in packets})
     told = title or f"{len(packets):,} packets, {count(found, 'conversation')}, {count(len(sorted_in), 'lane')}"
 
     def sentences() -> list[str]:
@@ -201,11 +200,9 @@ def _chosen(lane: Lane, most: int) -> list[Laned]:
     groups: dict[tuple[int, bool], list[Laned]] = defaultdict(list)
     for packet in lane.packets:
         groups[packet.flow, packet.outgoing].append(packet)
-    each = max(2, most // len(groups))
-    chosen = []
+    each, chosen = max(2, most // len(groups)), list[Laned]()
     for number, group in enumerate(groups.values()):
-        most = min(each, len(group))
-        share = (number + 0.5) / len(groups)
+        most, share = min(each, len(group)), (number + 0.5) / len(groups)
         chosen += [group[min(len(group) - 1, int((place + share) * len(group) / most))] for place in range(most)]
     return chosen
 

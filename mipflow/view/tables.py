@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.sim.trace import Change, Row, Tables, Trace
+from mipflow.sim.trace import Change, Row, Trace
 from mipflow.view.drawing.picture import Picture, cell, html_table
 from mipflow.view.story.focus import TABLE, Focus
 from mipflow.view.story.moment import CACHE
@@ -50,8 +50,8 @@ def tables(
     now = trace.tables(at_ns)
     then = now if since_ns is None else trace.tables(since_ns)
     held = [
-        (node, table, _in_order(table, _marked(then.get(node, {}).get(table, {}), rows), focus))
-        for node, of_node in sorted(_with_gone(now, then).items()) for table, rows in of_node.items()
+        (node, table, _in_order(table, _marked(*(each.get(node, {}).get(table, {}) for each in (then, now))), focus))
+        for node in sorted({**then, **now}) for table in {**then.get(node, {}), **now.get(node, {})}
     ]  # fmt: skip
     held = [each for each in held if each[2]]
 
@@ -84,14 +84,6 @@ def _sentences(words: Words, held: Sequence[tuple[str, str, list[Marked]]], sinc
     if since_ns is not None and not any(mark for _, _, rows in held for mark, _, _ in rows):
         lines.append(f"Nothing has changed since {seconds(since_ns)}.")
     return lines or ["All tables are empty."]
-
-
-def _with_gone(now: Tables, then: Tables) -> Tables:
-    """Return the tables of both moments, with the rows of the later."""
-    return {
-        node: {table: now.get(node, {}).get(table, {}) for table in {**then.get(node, {}), **now.get(node, {})}}
-        for node in {**then, **now}
-    }
 
 
 def _marked(then: Mapping[str, Row], now: Mapping[str, Row]) -> list[Marked]:

@@ -303,8 +303,7 @@ class Board:
                 lines.append(f"<tr class='mipflow-note'><td colspan='2'>{escape(same)}</td></tr>")
         if more and node != self.stage.mobile:
             lines.append(f"<tr><td colspan='2'>… {more} more</td></tr>")
-        ghosts = self._ghosts(node)
-        left = self._room(node) + 1 - len(lines)
+        ghosts, left = self._ghosts(node), self._room(node) + 1 - len(lines)
         if len(ghosts) > left:
             ghosts[left - 1 :] = [f"<tr><td colspan='2'>… {len(ghosts) - left + 1} more tested</td></tr>"]
         return "".join(lines + ghosts)

@@ -289,8 +289,7 @@ class Stage:
 
     def _crosses(self) -> Layer:
         """Make the layer of crosses where packets were lost, for a while each."""
-        flights = []
-        ends = {segment: pair for pair, segment in self.scene.links.items()}
+        flights, ends = list[Flight](), {segment: pair for pair, segment in self.scene.links.items()}
         for record in self.lost:
             flow = record.packet.innermost().flow
             if flow not in self.flows:
@@ -343,8 +342,7 @@ class Stage:
             interface = wish or self._interfaces.get(str(binding.get("care_of_address")), "")
             owner = self.words.address(binding.get("care_of_address")).removesuffix("'s address") * (not interface)
             end = owner if owner in self.scene.places else self.scene.interfaces.get(interface, "")
-            onward = path(node, end) if binding and end else ()
-            there = path(peer, node)
+            onward, there = path(node, end) if binding and end else (), path(peer, node)
             if binding.get("state", "bound") == "bound" and onward and there:
                 nodes = (*there, *onward[1:], *([] if end == owner else [self.mobile]))
                 return Way(nodes, tunnel=tuple(range(len(there) - 1, len(nodes) - 1)) * (node != peer))
