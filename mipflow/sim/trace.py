@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from struct import Struct
 from sys import byteorder
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from mipflow.arguments import check, number, one_of
 from mipflow.errors import ProtocolMisuse, shown
@@ -110,6 +110,19 @@ class Decided:
 Record = TableChanged | Dropped | Decided
 
 
+class Promise(Protocol):
+    """Packets of hops that are made when somebody reads them."""
+
+    def make(self, packets: list[Packet], first: int, end: int) -> None:
+        """Put its packets from place `first` to before `end` of the trace where nothing is yet."""
+
+    def alike(self, first: int, end: int) -> Iterable[tuple[list[range], range]]:
+        """Give trips that are wholly among these hops, those together that are alike but for their times: the numbers
+        of their first hops, of their second ones and so on, and when their packets were sent (nanoseconds). It gives
+        none where no hop is from number `first` to before `end`.
+        """
+
+
 class _Column:
     """A column of a trace, for reading: new rows are put into the columns before."""
 
@@ -124,8 +137,8 @@ class Trace(Unique):
     """The log of a network: `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
     __slots__ = (
-        "__weakref__", "_channels", "_columns", "_promised", "_promises", "_states", "_unread", "_warned", "mode",
-        "new_rows", "records", "unmade",
+        "__weakref__", "_channels", "_columns", "_promised", "_states", "_unread", "_warned", "mode",
+        "new_rows", "promises", "records", "unmade",
     )  # fmt: skip
 
     def __init__(self, mode: Mode = "all") -> None:
@@ -136,8 +149,8 @@ class Trace(Unique):
         """The hops since the columns were last read, each packed by ROW: one call for five columns, which is quick."""
         self.unmade: list[Packet] = []
         """The packet of each hop, some of them promised only: nothing is in their places yet."""
-        self._promises: list[Callable[[list[Packet], int, int], object]] = []
-        """Functions that make the promised packets from one place to before another."""
+        self.promises: list[Promise] = []
+        """The makers of packets that are not made yet, in order."""
         self._channels: list[ChannelName] = []
         self._unread: list[Callable[[], Iterable[ChannelName]]] = []
         self._promised = 0
@@ -165,11 +178,9 @@ class Trace(Unique):
         self.new_rows += ROW.pack(sent_ns, started_ns, arrived_ns, channel, packet.hop_limit)
         self.unmade.append(packet)
 
-    def promise(self, count: int, make: Callable[[list[Packet], int, int], object]) -> None:
-        """Have a place for each of `count` packets, which are made when somebody reads them: `make(packets, a, b)` puts
-        those from place `a` to before `b` of the trace where nothing is yet.
-        """
-        self._promises.append(make)
+    def promise(self, count: int, promise: Promise) -> None:
+        """Have a place for each of `count` packets, which are made when somebody reads them."""
+        self.promises.append(promise)
         self.unmade += [None] * count  # type: ignore[list-item]
 
     def warn_if_large(self) -> None:
@@ -204,9 +215,8 @@ class Trace(Unique):
     @property
     def packets(self) -> list[Packet]:
         """The packet of each hop, as it is now: it has gone on since."""
-        for make in self._promises:
-            make(self.unmade, 0, len(self.unmade))
-        self._promises.clear()
+        self.carried(0, len(self.unmade))
+        self.promises.clear()
         return self.unmade
 
     def packet(self, number: int) -> Packet:
@@ -215,8 +225,8 @@ class Trace(Unique):
 
     def carried(self, first: int, end: int) -> list[Packet]:
         """Return the packets of the hops from one to before another; no others are made."""
-        for make in self._promises:
-            make(self.unmade, first, end)
+        for promise in self.promises:
+            promise.make(self.unmade, first, end)
         return self.unmade[first:end]
 
     def read_columns(self) -> tuple[array[int], ...]:
@@ -300,12 +310,11 @@ class Trace(Unique):
         place = bisect_right(self._states, end, key=lambda kept: kept[0]) - 1
         start, state = self._states[place] if place >= 0 else (0, {})
         state = _copied(state)
-        for number_of_record in range(start, end):
-            record = self.records[number_of_record]
+        for count, record in enumerate(self.records[start:end], start + 1):
             if isinstance(record, TableChanged):
                 record.apply(state)
-            if number_of_record + 1 >= (self._states[-1][0] if self._states else 0) + KEEP_EVERY:
-                self._states.append((number_of_record + 1, _copied(state)))
+            if count >= (self._states[-1][0] if self._states else 0) + KEEP_EVERY:
+                self._states.append((count, _copied(state)))
         return state
 
     def digest(self) -> str:
@@ -341,8 +350,7 @@ def is_control(packet: Packet) -> bool:
 
     All else is data, ESP of a flow too.
     """
-    inner = packet.innermost()
-    payload = inner.payload
+    payload = (inner := packet.innermost()).payload
     if type(payload) is UDP:
         return payload.destination_port in SIGNALLING_PORTS
     is_data = isinstance(payload, TCP | EchoRequest | EchoReply)

@@ -8,7 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -291,15 +291,21 @@ def test_a_trace_tells_more_than_65536_directions_of_links_apart() -> None:
 def test_promised_packets_are_made_once_when_somebody_looks_and_stand_in_their_places() -> None:
     trace, made = Trace(), list[int]()
 
-    def promise(first: int) -> None:
-        def make(packets: list[Packet], begin: int, end: int) -> None:
-            for place in range(max(begin, first), min(end, first + 2)):
+    class Two(NamedTuple):
+        first: int
+
+        def make(self, packets: list[Packet], first: int, end: int) -> None:
+            for place in range(max(first, self.first), min(end, self.first + 2)):
                 if packets[place] is None:
                     made.append(place)
                     packets[place] = datagram(100, place)
 
+        def alike(self, first: int, end: int) -> list[tuple[list[range], range]]:
+            return []
+
+    def promise(first: int) -> None:
         trace.new_rows += ROW.pack(0, 0, 1, 0, 64) * 2
-        trace.promise(2, make)
+        trace.promise(2, Two(first))
 
     add_channel(trace, ChannelName("link", "A", "eth0", "B", "eth0"))
     trace.hop(datagram(100, 0), 0, 0, 0, 1)

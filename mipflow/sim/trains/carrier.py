@@ -458,7 +458,7 @@ class Trains(Boarding):
 
 def _counted(train: Train) -> Iterator[tuple[object, tuple[str, ...], int]]:
     """Give what changes as a train goes: things, their attributes, and from when on."""
-    first_ns = train.first_arrival_ns
+    first_ns = train.root_ns + train.interval_ns + train.lag_ns
     for since_ns, takes in ((0, train.way.departure.takes), (first_ns, train.way.sink.takes)):
         for take in takes:
             yield take.thing, take.names, since_ns

@@ -38,9 +38,8 @@ class Placed:
     def __lt__(self, other: int | Placed) -> bool:
         if not isinstance(other, Placed):
             return self.mark <= other
-        if self.mark != other.mark:
-            return self.mark < other.mark
-        return self._order.is_earlier(self.event, other.event)
+        is_even = self.mark == other.mark
+        return self._order.is_earlier(self.event, other.event) if is_even else self.mark < other.mark
 
     def __gt__(self, other: int | Placed) -> bool:
         return other < self if isinstance(other, Placed) else other < self.mark
@@ -51,9 +50,7 @@ Number = int | Placed
 
 def later(event: Event, by_ns: int) -> Event:
     """Return a train's event as it comes again after a time, with all that caused it."""
-    if len(event) == 2:
-        return event[0] + by_ns, event[1]
-    return event[0] + by_ns, later(event[1], by_ns), *event[2:]
+    return (event[0] + by_ns, event[1] if len(event) == 2 else later(event[1], by_ns), *event[2:])
 
 
 class Sender:

@@ -6,9 +6,9 @@ Rows that repeat themselves are kept once, as a stretch that comes several times
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
-from functools import cmp_to_key, lru_cache, partial
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import cmp_to_key, lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -126,14 +126,13 @@ class Rows:
         first, at = divmod(begin, size)
         last, until = divmod(end, size)
         rows = self._trace.new_rows
-        if first == last:
-            rows += _later(stretch.octets[at * ROW.size : until * ROW.size], first * period_ns, period_ns, 1)
-        else:
-            rows += _later(stretch.octets[at * ROW.size :], first * period_ns, period_ns, 1)
-            rows += _later(stretch.octets, (first + 1) * period_ns, period_ns, last - first - 1)
-            rows += _later(stretch.octets[: until * ROW.size], last * period_ns, period_ns, 1)
-        place = len(self._trace.unmade) - begin
-        self._trace.promise(end - begin, partial(_make, stretch.stops, stretch.sent_ns, period_ns, place, begin, end))
+        parts = [(at, until, first, 1)]
+        if first < last:
+            parts = [(at, size, first, 1), (0, size, first + 1, last - first - 1), (0, until, last, 1)]
+        for row, end_row, periods, times in parts:
+            rows += _later(stretch.octets[row * ROW.size : end_row * ROW.size], periods * period_ns, period_ns, times)
+        told = Written(len(self._trace.unmade), begin, end, stretch.stops, stretch.sent_ns, period_ns)
+        self._trace.promise(end - begin, told)
         self._written = end
         if end == size * stretch.times:
             self._stretches.popleft()
@@ -168,21 +167,51 @@ def _ones(count: int) -> int:
     return int.from_bytes(ROW.pack(1, 1, 1, 0, 0) * count, "little")
 
 
-def _make(
-    stops: list[Stop], sent_ns: dict[Stop, int], period_ns: int, place: int, begin: int, end: int,
-    packets: list[Packet], first: int, last: int,
-) -> None:  # fmt: skip
-    """Put the packets of rows of a stretch, `begin` to before `end`, where nothing is yet among the packets of a trace:
-    in places `first` to before `last`; `place` is that of the stretch's first row.
+class Written(NamedTuple):
+    """Rows of a stretch that stand in the trace from hop `first` on: from number `begin` to before `end` of the rows of
+    the stretch, whose `stops`, `sent_ns` and `period_ns` these are.
     """
-    begin, end = max(begin, first - place), min(end, last - place)
-    if begin >= end:
-        return
-    periods, at = divmod(begin, len(stops))
-    before = Counter(stops[:at])
-    sent = {stop: t + periods * period_ns + before[stop] * stop.train.interval_ns for stop, t in sent_ns.items()}
-    for number in range(begin, end):
-        stop = stops[number % len(stops)]
-        if packets[place + number] is None:
-            packets[place + number] = stop.train.entered(stop, sent[stop])
-        sent[stop] += stop.train.interval_ns
+
+    first: int
+    begin: int
+    end: int
+    stops: list[Stop]
+    sent_ns: dict[Stop, int]
+    period_ns: int
+
+    def make(self, packets: list[Packet], first: int, end: int) -> None:
+        """Put its packets from place `first` to before `end` of the trace where nothing is yet."""
+        stops, place = self.stops, self.first - self.begin
+        begin, end = max(self.begin, first - place), min(self.end, end - place)
+        if begin >= end:
+            return
+        periods, at = divmod(begin, len(stops))
+        sent = {stop: t + periods * self.period_ns for stop, t in self.sent_ns.items()}
+        for stop, number in Counter(stops[:at]).items():
+            sent[stop] += number * stop.train.interval_ns
+        for number in range(begin, end):
+            stop = stops[number % len(stops)]
+            if packets[place + number] is None:
+                packets[place + number] = stop.train.entered(stop, sent[stop])
+            sent[stop] += stop.train.interval_ns
+
+    def alike(self, first: int, end: int) -> Iterator[tuple[list[range], range]]:
+        """Give the trips that are wholly among these rows, those together of a train that begin a period apart; none
+        where no row is from hop `first` to before `end`.
+        """
+        is_asked = self.period_ns and self.first < end and first < self.first + self.end - self.begin
+        size, start, sent_ns, period_ns = len(self.stops), self.first - self.begin, self.sent_ns, self.period_ns
+        places = defaultdict[Stop, list[int]](list)
+        for place, stop in enumerate(self.stops if is_asked else ()):
+            places[stop].append(place)
+        for begins, own in places.items():
+            way, step_ns = begins.train.stops[begins.place : -1], begins.train.interval_ns
+            for turn in range(len(own) if begins.place == 0 and places.keys() >= set(way) else 0):
+                made, rows = sent_ns[begins] + turn * step_ns, list[int]()
+                for stop in way:
+                    periods, at = divmod((made - sent_ns[stop]) // step_ns, len(own))
+                    rows.append(periods * size + places[stop][at])
+                some = range(-((rows[0] - self.begin) // size), -((rows[-1] - self.end) // size))
+                if some:
+                    hops = [range(start + row, start + row + size * some.stop, size)[some.start :] for row in rows]
+                    yield hops, range(made, made + some.stop * period_ns, period_ns)[some.start :]

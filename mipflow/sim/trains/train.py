@@ -105,11 +105,6 @@ class Train(Sender):
         """How long a packet is under way at the least."""
         return sum(stop.lag_ns for stop in self.stops)
 
-    @property
-    def first_arrival_ns(self) -> int:
-        """The time at which the first packet arrives at the earliest."""
-        return self.root_ns + self.interval_ns + self.lag_ns
-
     def depart(self, until_ns: int, items: list[Event]) -> None:
         """Send what is due before a time, and at that very time before the event of the heap under way."""
         first, interval, rank, end = self.following_ns, self.interval_ns, self.rank, min(until_ns, self.end_ns)

@@ -2,16 +2,18 @@
 
 One light pass over the packet-hops of a window of a trace finds them, and is kept: a later look at a longer window
 reads on, from the first packet that was still under way. So a picture costs what its window costs, however long the
-trace is, and the next one of a long window little for each packet and nothing for each hop.
+trace is, and the next one of a long window little for each packet and nothing for each hop. Of trips that are alike
+(`Promise.alike`) one packet is looked at.
 """
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from itertools import compress, count, groupby
-from operator import add
+from collections.abc import Iterable, Sequence
+from itertools import chain, compress, groupby
+from operator import add, gt
 from sys import maxsize
 from typing import NamedTuple, Self
 from weakref import WeakKeyDictionary
@@ -20,6 +22,11 @@ from mipflow.sim.trace import Trace
 from mipflow.view.story.trips import BARE, Kept, read_before
 from mipflow.view.story.words import NS_PER_S
 from mipflow.wire.packet import TCP, Packet
+
+Hops = tuple[Iterable[int], list[Packet], Iterable[int]]
+"""Some hops: their numbers, innermost packets and channels."""
+_OPEN = re.compile(b"\1+(?:\0{1,64}\1+)*")
+"""Hops that are open, whose packets are made together."""
 
 
 class Stream(NamedTuple):
@@ -105,33 +112,57 @@ class Streams(dict[int, Stream]):
 
     def _read(self, trace: Trace, first: int, end: int) -> None:
         """Read the trips that begin from one hop to before another, to their ends."""
-        sent, _, arrived, channel, _ = trace.read_columns()
+        sent, _, arrived, _, _ = trace.read_columns()
         senders, receivers = ([name[place] for name in trace.channels] for place in (1, 3))
-        inside = _inside(trace, first, end)
-        begin = first
+        is_open = self._read_alike(trace, first, end)
+        parts = [_open(trace, is_open, first, end)]
         if first:  # no packet has been on a link before it was made: from there on it is known who goes on here
-            made = min([packet.sent_ns for packet in inside if packet.header.label], default=sent[first])
-            begin = bisect_left(sent, made, hi=first)
-            inside[:0] = _inside(trace, begin, first)
-        firsts, lasts, ends = list[int](), list[int](), list[str]()
+            made = min([packet.sent_ns for packet in parts[0][1] if packet.header.label], default=sent[first])
+            parts.insert(0, _open(trace, is_open, bisect_left(sent, made, hi=first), first))
+        firsts, lasts, ends, packets = list[int](), list[int](), list[str](), list[Packet]()
         latest: dict[int, int] = {}
         """Identity of a packet -> the number of its trip."""
-        at, stop, begun = begin, end, -1
-        while at < stop:
-            for number, key, link in zip(count(at), map(id, inside[at - begin :]), channel[at:stop], strict=False):
-                trip = latest.get(key)
+        at, stop, begun = first, end, -1
+        while parts:
+            for number, packet, link in chain.from_iterable(zip(*part, strict=True) for part in parts):
+                trip = latest.get(id(packet))
                 if trip is None or ends[trip] != senders[link]:
-                    trip = latest[key] = len(firsts)
+                    trip = latest[id(packet)] = len(firsts)
                     firsts.append(number)
                     lasts.append(number)
                     ends.append("")
+                    packets.append(packet)
                 lasts[trip] = number
                 ends[trip] = receivers[link]
             begun = len(firsts) if begun < 0 else begun
-            at, stop = stop, bisect_right(sent, max(map(arrived.__getitem__, lasts[:begun]), default=0))
-            inside += _inside(trace, at, stop)
+            came = arrived[first:end] if at == first else [arrived[hop] for hop in lasts[:begun] if hop >= at]
+            at, stop = stop, bisect_right(sent, max(came, default=0))
+            parts = [_open(trace, is_open, at, stop)] if at < stop else []
         own = slice(bisect_left(firsts, first), begun)
-        self._enter(trace, firsts[own], lasts[own], [inside[number - begin] for number in firsts[own]])
+        self._enter(trace, firsts[own], lasts[own], packets[own])
+        for label, stream in self.items() if trace.promises else ():
+            if any(map(gt, stream.firsts, stream.firsts[1:])):
+                self[label] = stream.chosen(sorted(range(len(stream.firsts)), key=stream.firsts.__getitem__))
+
+    def _read_alike(self, trace: Trace, first: int, end: int) -> bytearray:
+        """Read those of these trips that are alike. Return 1 for each hop of the trace, and 0 where such a trip has it.
+        """
+        is_open, packets = bytearray(b"\1") * len(trace), trace.unmade
+        for promise in trace.promises:
+            for whole, sent_ns in promise.alike(first, end):
+                for hops in whole:
+                    promise.make(packets, hops[0], hops[0] + 1)
+                for _, part in groupby(whole, lambda hops: id(packets[hops[0]].unsealed())):
+                    own = list(part)  # the end of a tunnel may pass a copy on
+                    if label := packets[own[0][0]].unsealed().label:
+                        for hops in own:
+                            is_open[hops.start : hops.stop : hops.step] = bytes(len(hops))
+                        some = slice(bisect_left(own[0], first), bisect_left(own[0], end))
+                        begun, ended, near = own[0][some], own[-1][some], own[-1 if label < 0 else 0][0]
+                        ways = [2 * trace.channel[near] + (packets[near].unsealed() is not packets[near])] * len(begun)
+                        came = trace.arrived[ended.start : ended.stop : ended.step]
+                        self._add(label, begun, ended, sent_ns[some], came, ways)
+        return is_open
 
     def _enter(self, trace: Trace, firsts: list[int], lasts: list[int], packets: list[Packet]) -> None:
         """Add trips to their streams: their first and last hops, and their packets."""
@@ -143,22 +174,30 @@ class Streams(dict[int, Stream]):
                 begun, ended = [firsts[at] for at in places], [lasts[at] for at in places]
                 inner = [packets[at] for at in places]
                 near = zip(ended if label < 0 else begun, inner, strict=True)
-                ways = [2 * channel[hop] + (trace.packet(hop) is not packet) for hop, packet in near]
+                ways = [2 * channel[hop] + (trace.unmade[hop] is not packet) for hop, packet in near]
                 made, came = [packet.sent_ns for packet in inner], [arrived[hop] for hop in ended]
-                stream = self.setdefault(label, Stream.empty())
-                place = bisect_left(stream.firsts, begun[0])
-                for column, new in zip(stream, (begun, ended, made, came, ways), strict=True):
-                    column[place:place] = array(column.typecode, new)
-                if any(type(packet.payload) is TCP for packet in inner):
+                self._add(label, begun, ended, made, came, ways)
+                if TCP in {type(packet.payload) for packet in inner}:
                     self.over_tcp.add(label)
         is_under_way = map(sent[-1].__le__, map(arrived.__getitem__, lasts))
         self._over = min(self._over, next(compress(firsts, is_under_way), len(trace)))
 
+    def _add(self, label: int, *columns: Sequence[int]) -> None:
+        """Add trips to a stream, as columns."""
+        stream = self.setdefault(label, Stream.empty())
+        place = bisect_left(stream.firsts, columns[0][0]) if columns[0] else 0
+        for column, new in zip(stream, columns, strict=True):
+            column[place:place] = array(column.typecode, new)
 
-def _inside(trace: Trace, first: int, end: int) -> list[Packet]:
-    """Return the innermost packets of hops."""
-    carried = trace.carried(first, end)
-    return [packet if type(packet.payload) in BARE else packet.unsealed() for packet in carried]
+
+def _open(trace: Trace, is_open: bytearray, first: int, end: int) -> Hops:
+    """Return the hops from one to before another that are open."""
+    own = is_open[first:end]
+    for some in _OPEN.finditer(own):
+        trace.carried(first + some.start(), first + some.end())
+    packets = compress(trace.unmade[first:end], own)
+    inside = [packet if type(packet.payload) in BARE else packet.unsealed() for packet in packets]
+    return compress(range(first, end), own), inside, compress(trace.channel[first:end], own)
 
 
 _KEPT: Kept[Streams] = WeakKeyDictionary()

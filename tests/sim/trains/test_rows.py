@@ -104,3 +104,21 @@ def test_packets_that_are_looked_at_here_and_there_are_those_of_all_in_order(mod
         assert here_and_there.packet(first) is here_and_there.carried(first, first + 1)[0]
     assert sum(packet is None for packet in here_and_there.unmade) > 1000, "others are not made"
     assert here_and_there.digest() == in_order.digest()
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_trips_that_are_alike_are_whole(mode: str) -> None:
+    world = mf.figure2(seed=7, mode=mode)
+    for interval_ms in (20, 30):
+        world.mn.open(world.cn1, mf.apps.Voice(interval_ms))
+    trace = world.run(9).trace
+    found = [alike for promise in trace.promises for alike in promise.alike(0, len(trace))]
+    packets = [packet.unsealed() for packet in trace.packets]
+    hops_of: dict[tuple[int, int], list[int]] = {}
+    for number, packet in enumerate(packets):
+        hops_of.setdefault((packet.label, packet.sent_ns), []).append(number)
+    for hops, sent_ns in found:
+        for *own, t_ns in zip(*hops, sent_ns, strict=True):
+            assert own == hops_of[packets[own[0]].label, t_ns]
+    seen = [number for hops, _ in found for each in hops for number in each]
+    assert len(seen) == len(set(seen)) > len(trace) / 2

@@ -115,6 +115,41 @@ def test_a_packet_that_lost_its_label_meanwhile_is_of_no_flow() -> None:
     assert begun.packet.sent_ns not in streams(part)[CALL].made_ns
 
 
+def calls(mode: str = "route_optimisation") -> World:
+    """Return a world with calls that are computed as trains, and a handover."""
+    world = mf.figure2(seed=7, mode=mode)
+    flows = [world.mn.open(world.cn1, mf.apps.Voice(interval_ms)) for interval_ms in (20, 20, 30)]
+    world.run(8)
+    world.mn.handover(flows[0], "cell0")
+    return world.run(6.321)
+
+
+@pytest.mark.parametrize("mode", ["route_optimisation", "tunnel"])
+def test_trips_that_are_alike_are_found_without_making_their_packets(mode: str) -> None:
+    trace = calls(mode).trace
+    found = {label: rows(stream) for label, stream in streams(trace).items()}
+    unmade = sum(packet is None for packet in trace.unmade)
+    assert unmade > len(trace) / 2
+    assert found == witness(trace, trips(trace, 0, 15 * S)) and len(found) == 6
+
+
+def test_trips_that_are_alike_are_found_in_windows_and_as_the_trace_grows() -> None:
+    world, random, kept = calls("tunnel"), Random(7), Streams()
+    for step in range(12):
+        if step == 6:
+            assert None not in world.trace.packets, "all are made: there is nothing alike any more"
+        trace, whole = world.run(1.437).trace, Streams()
+        first, end = sorted(random.choices(range(len(trace) + 1), k=2))
+        kept.look(trace, first, end)
+        looked = {label: [row for row in rows(stream) if first <= row[0] < end] for label, stream in kept.items()}
+        whole.look(trace, 0, len(trace))
+        expected = {label: [row for row in rows(stream) if first <= row[0] < end] for label, stream in whole.items()}
+        assert {label: own for label, own in looked.items() if own} == {
+            label: own for label, own in expected.items() if own
+        }
+    assert {label: rows(stream) for label, stream in whole.items()} == witness(trace, trips(trace, 0, 60 * S))
+
+
 @pytest.mark.parametrize("start_ms", [11_000, 11_990, 12_001, 12_135])
 @pytest.mark.parametrize("length_ms", [0, 1, 40, 700])
 def test_what_began_between_two_times(start_ms: int, length_ms: int) -> None:
