@@ -121,8 +121,7 @@ def _call_and_video(duration_s: float) -> Recording:
 
 def _lines(scenario: str, world: World, played: Replay, before: Mapping[int, Address | None]) -> list[str]:
     """Write the lines that are printed of a run; `before`: flow id -> its first care-of address."""
-    recording = played.recording
-    shown = report.shown(played.flows, played.moves)
+    recording, shown = played.recording, report.shown(played.flows, played.moves)
     left_out = [f"{count}  {why}" for why, count in recording.skipped.most_common()]
     return [
         f"{scenario}, {recording.name}: {len(played.flows)} flows in {played.duration_s:.3f} s"

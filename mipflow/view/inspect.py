@@ -372,10 +372,8 @@ def _fields(layer: Any, first_bit: int, words: Words, depth: int = 0) -> tuple[l
 
 def _named(kind: str, short: str) -> str:
     """Name a field of a layer in words."""
-    own = _OWN.get(kind, {})
-    if short in own:
-        return f"{short} ({own[short]})" if len(short) == 1 else own[short]
-    return _WORDS.get(short, short)
+    own = _OWN.get(kind, {}).get(short)
+    return _WORDS.get(short, short) if own is None else f"{short} ({own})" if len(short) == 1 else own
 
 
 def _option(kind: str, part: Any, first_bit: int, words: Words, depth: int) -> list[Field]:
@@ -513,8 +511,7 @@ def _dump(header: Header, number: int, most_octets: int, name: str) -> str:
         for mine, run in groupby(range(start, start + len(row)), owners.__getitem__):
             shown = bytes(header.octets[octet] for octet in run).hex(" ")
             runs.append(f"<label data-f='{' '.join(map(str, mine))}'>{RADIO.format(name)}{shown}</label>")
-        letters = "".join(chr(each) if 32 <= each < 127 else "." for each in row)
-        gap = " " * (23 - len(row.hex(" ")))
+        letters, gap = "".join(chr(each) if 32 <= each < 127 else "." for each in row), " " * (23 - len(row.hex(" ")))
         lines.append(f"{header.first + start:04x}  {' '.join(runs)}{gap}  {escape(letters)}")
     left = len(header.octets) - len(owners)
     return "\n".join([*lines, *([f"{left} more octets"] if left > 0 else [])])

@@ -319,8 +319,7 @@ class _Chart:
 def _pieces(points: list[Point]) -> list[list[Point]]:
     """Return a curve in pixels, cut where nothing arrived for long: no line says what nobody has measured."""
     gaps = sorted(later[0] - before[0] for before, later in pairwise(points))
-    most = max(GAP, GAP_FACTOR * gaps[len(gaps) * 9 // 10]) if gaps else 0
-    pieces = [[points[0]]]
+    most, pieces = max(GAP, GAP_FACTOR * gaps[len(gaps) * 9 // 10]) if gaps else 0, [[points[0]]]
     for before, later in pairwise(points):
         if later[0] - before[0] > most:
             pieces.append([])

@@ -140,8 +140,7 @@ def _ways(stats: FlowStatistics) -> list[dict[str, object]]:
 def _counts(meter: Meter) -> dict[str, object]:
     counts: dict[str, object] = {}
     for name in ("sent", "received", "lost", "in_flight", "mean_delay_ms", "worst_delay_ms", "longest_gap_ms"):
-        value = getattr(meter, name)
-        told = name.replace("_ms", " (ms)").replace("_", " ")
+        value, told = getattr(meter, name), name.replace("_ms", " (ms)").replace("_", " ")
         counts[told] = round(value, 3) if isinstance(value, float) else value
     return counts
 

@@ -128,8 +128,7 @@ def _controls() -> Iterator[Control]:
 
 def _follow_flows(controls: Mapping[str, Control]) -> None:
     """Offer exactly the flows that there are to be moved."""
-    moved = controls["flow"].widget
-    places = [controls[place].widget for place in PLACES]
+    moved, places = controls["flow"].widget, [controls[place].widget for place in PLACES]
 
     def fill(_: object) -> None:
         before, names = moved.value, [name for name, _ in opened(widget.value for widget in places)]
@@ -244,8 +243,7 @@ def perform(text: str, kept: Kept | None = None) -> Generator[float, None, Ran]:
     space: dict[str, Any] = _forked(kept[done_text]) if done_text else {}
     total, done, begun = sum(map(_seconds_of, statements)), 0.0, perf_counter()
     for statement in statements[:-1]:
-        lasts = _seconds_of(statement)
-        beginning = "".join(lines[: statement.end_lineno])
+        lasts, beginning = _seconds_of(statement), "".join(lines[: statement.end_lineno])
         if len(beginning) > len(done_text):
             if not lasts:
                 exec(compile(ast.Module([statement], []), "<panel>", "exec"), space)

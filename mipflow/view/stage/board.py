@@ -232,8 +232,7 @@ class Board:
 
     def _named_at(self, record: TableChanged) -> set[str]:
         """Return the nodes at whose rows the flow of a changed row of the mobile node is named."""
-        change = record.change
-        is_named = record.node == self.stage.mobile and self.focus.has(record)
+        change, is_named = record.change, record.node == self.stage.mobile and self.focus.has(record)
         both = (change.before, change.after) if is_named else ()
         return {self.words.address(row.get("cn")) for row in both if row} & self._state.keys()
 
@@ -394,8 +393,7 @@ class Board:
         return f"{''.join(told)}<li class='mipflow-roles'>{'; '.join(named)}</li>"
 
     def _table(self, node: str, slot: int) -> str:
-        own = node == self.stage.mobile
-        name = f"{self.stage.scene.words[node]}: {self.stage.table_of(node)}"
+        own, name = node == self.stage.mobile, f"{self.stage.scene.words[node]}: {self.stage.table_of(node)}"
         heads = ["flow"] * own + ["home address", "care-of address"] + [f"known at {self._peer()}"] * own
         heads = ["token", "how"] if self.stage.table_of(node) == TOKENS else heads
         head = "".join(f"<th scope='col'>{each}</th>" for each in heads)

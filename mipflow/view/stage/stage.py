@@ -335,8 +335,7 @@ class Stage:
             return self._plain_road(flow, tables)
         if peer not in self.scene.places:
             return None
-        path = self.scene.path
-        agents = [node for node, role in self.scene.roles.items() if role == "home agent"]
+        path, agents = self.scene.path, [node for node, role in self.scene.roles.items() if role == "home agent"]
         for node in (peer, *agents):
             binding = tables.get(node, {}).get(CACHE, {}).get(str(home), {})
             interface = wish or self._interfaces.get(str(binding.get("care_of_address")), "")
@@ -397,8 +396,7 @@ class Stage:
     def _together(self, layer: Layer, own: list[tuple[int, int, Flight]]) -> Iterator[int]:
         """Find when packets that follow each other on a link are one mark, in nanoseconds."""
         for (_, came, one), (left, _, other) in pairwise(sorted(own, key=lambda each: each[0])):
-            at = max(left, self.spine.start_ns) + (layer.name != "messages")
-            both = layer._replace(flights=[one, other])
+            at, both = max(left, self.spine.start_ns) + (layer.name != "messages"), layer._replace(flights=[one, other])
             if at < min(came, self.spine.end_ns) and spots(self.scene, both, at)[0].packets > 1:
                 yield came
 
@@ -445,9 +443,8 @@ class Stage:
 
     def table_of(self, node: str) -> str:
         """Name the table of a node that stands on the stage, or beside it."""
-        if node == self.mobile:
-            return TABLE
-        return TOKENS if self.scene.roles.get(node) == "attacker" else CACHE
+        other = TOKENS if self.scene.roles.get(node) == "attacker" else CACHE
+        return TABLE if node == self.mobile else other
 
     def road_of(self, flow: int) -> int:
         """Return the number of plotly's trace of a flow's road."""

@@ -187,8 +187,7 @@ class Teller:
         if is_shown and change.table == CACHE:
             told, brief, flows, is_key = self._bound(record)
         elif is_shown and change.table == TOKENS and change.after is not None:
-            how = str(change.after["how"])
-            about = f"the {change.key} token of {words.the(change.after['address'])}"
+            how, about = str(change.after["how"]), f"the {change.key} token of {words.the(change.after['address'])}"
             told, brief = f"{self.who(record.node)} {_HOW[how].format(about)}", f"{change.key} token {how}"
         elif is_shown:
             kind, told, brief, flows = self._mapped(record)
