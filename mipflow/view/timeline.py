@@ -70,9 +70,10 @@ def timeline(
     own = [run for run in found if run.flow in shown]
     came = {flow: delays(run for run in own if run.flow == flow) for flow in shown}
     lost = [record for record in losses(trace, start_ns, end_ns) if record.packet.innermost().flow in flows]
+    untraced = "" if trace.mode == "all" else f"packets of flows are not in this trace (trace={trace.mode!r})"
 
     def sentences() -> list[str]:
-        ways: dict[int, list[tuple[int, str]]] = {}
+        ways = {flow: [(start_ns, untraced)] for flow in flows if untraced}
         for run in found:
             ways.setdefault(run.flow, []).append((run.from_ns, run.way))
         lines = flow_sentences(words, focus, ways, lost)
@@ -88,12 +89,12 @@ def timeline(
 
     title = f"Flows from {seconds(start_ns)} to {seconds(end_ns)}"
     if not own and not lost:
-        why = "no flow was opened" if not flows else "no flow sent anything"
+        why = "no flow was opened" if not flows else untraced or "no flow sent anything"
         return Picture(title, sentences, rows, drawing=f"<p>{escape(title)}: {why}.</p>")
     styles = flow_styles({flow: cut(words.flows[flow], MOST_LETTERS) for flow in shown})
     left_out = f"not drawn: {count(len(flows) - len(shown), 'flow')}" if len(flows) > len(shown) else ""
-    chart = _Chart(styles, (start_ns / NS_PER_S, end_ns / NS_PER_S), story, own, lost)
-    curves = [Curve(flow, NS_PER_MS, came[flow]) for flow in shown]
+    curves, span_s = [Curve(flow, NS_PER_MS, came[flow]) for flow in shown], (start_ns / NS_PER_S, end_ns / NS_PER_S)
+    chart = _Chart(styles, span_s, story, own, lost, "not traced" if untraced else "nothing sent")
     sent = [curve for flow in shown for curve in _sequences(trace, flow, start_ns, end_ns)]
     return Picture(title, sentences, rows, drawing=chart.html(title, curves, sent, left_out))
 
@@ -151,9 +152,9 @@ class _Chart:
 
     def __init__(
         self, styles: Mapping[int, FlowStyle], span_s: tuple[float, float], story: Spine, own: list[Run],
-        lost: list[Dropped],
+        lost: list[Dropped], silent: str,
     ) -> None:  # fmt: skip
-        self.styles, self.span, self.story, self.own, self.lost = styles, span_s, story, own, lost
+        self.styles, self.span, self.story, self.own, self.lost, self.silent = styles, span_s, story, own, lost, silent
         self.kinds = {flow: f"flow-{number % MOST_FLOWS}" for number, flow in enumerate(styles)}
         self.lanes = [(flow, name) for flow in styles for name in self._interfaces(flow)]
         self.left = max([90.0, *(width_of(self._lane_name(*lane)) + 20 for lane in self.lanes)])
@@ -164,7 +165,7 @@ class _Chart:
         return list(dict.fromkeys(run.interface for run in self.own if run.flow == flow)) or [""]
 
     def _lane_name(self, flow: int, interface: str) -> str:
-        return f"{self.styles[flow].word}: {cut(interface_kind(interface or 'nothing sent'), MOST_LETTERS)}"
+        return f"{self.styles[flow].word}: {cut(interface_kind(interface or self.silent), MOST_LETTERS)}"
 
     def _x(self, t_s: float) -> float:
         start, end = self.span

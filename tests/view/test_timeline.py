@@ -145,6 +145,17 @@ def test_nothing_sent_is_said_in_the_place_of_the_picture() -> None:
     assert "silent: nothing sent" in texts(made(flows={**FLOWS, 3: "silent"}))
 
 
+def test_of_packets_that_are_not_traced_nobody_says_that_there_were_none() -> None:
+    world = mf.figure2(seed=7, trace="control")
+    world.mn.open(world.cn1, mf.apps.Voice())
+    picture = world.run(3).timeline()
+    assert "call: packets of flows are not in this trace (trace='control') throughout; 39 lost" in picture.describe()
+    assert "call: not traced" in texts(picture) and "nothing sent" not in picture.html
+    for mode in ("control", "off"):
+        empty = timeline(Trace(mode), STORY.graph, names={}, flows=FLOWS, start_ns=0, end_ns=S)
+        assert f"packets of flows are not in this trace (trace={mode!r})." in empty.html
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_that_somebody_gave_stay_words(name: str) -> None:
     picture = made(flows={1: "call", 2: name})

@@ -443,7 +443,7 @@ class Board:
 
 def _until(last_us: int, start_ns: int, end_us: int) -> str:
     """Say until when a sign is seen, if not until the end."""
-    return "" if last_us >= end_us else f" (until {seconds(start_ns + 1000 * last_us)})"
+    return "" if last_us >= end_us else f" (seen until {seconds(start_ns + 1000 * last_us)})"
 
 
 def sign(style: FlowStyle) -> str:

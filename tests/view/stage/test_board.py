@@ -141,7 +141,7 @@ def test_the_legend_says_until_when_a_sign_is_seen_and_who_is_who() -> None:
     board = show().boards[0]
     legend = text(board.html().partition("</ul>")[0])
     assert legend.endswith("MN mobile node; HA home agent; CN1, CN2 correspondent nodes")
-    until = float(re.findall(r"in a tunnel \(until ([\d.]+) s\)", legend)[0])
+    until = float(re.findall(r"in a tunnel \(seen until ([\d.]+) s\)", legend)[0])
     tests = [each for each in board.stage.spine.moments if each.kind == "HoT"]
     assert tests[-1].t_ns / S < until < tests[-1].until_ns / S < 4.8
     story, _ = handover()
