@@ -72,8 +72,7 @@ class OneClock:
         if self.heads.get(section) is None:
             self.heads[section] = here
         self._before[section] = self._last = here
-        if self.zero_ns is None or time_ns < self.zero_ns:
-            self.zero_ns = time_ns
+        self.zero_ns = time_ns if self.zero_ns is None or time_ns < self.zero_ns else self.zero_ns
         return here
 
     def _among_others(self, section: int) -> Placed:

@@ -40,9 +40,7 @@ LONGEST_S = 24 * 3600
 SILENCE_S, SILENCES = 3600, number(0.001, LONGEST_S, "a number of seconds")
 """Seconds to which a silence, in which no flow has a packet, is cut unless told otherwise."""
 _REPORT_EVERY = 10_000
-_FIELDS = attrgetter(
-    "time_ns", "way.number", "octets", "flags", "sequence", "acknowledgement", "shift_ns", "elsewhere", "data"
-)
+_FIELDS = attrgetter(*"time_ns way.number octets flags sequence acknowledgement shift_ns elsewhere data".split())
 """Gives the fields of a packet as a row has them."""
 
 Progress = Callable[[str], None]
@@ -120,7 +118,7 @@ def read(
         reader = HeaderReader(recording.skipped)
         heard = _read_frames(recording, Path(path), packets, clock, reader, progress)
         try:
-            connections, times, rows, skipped = _connections(take(reader.ways, heard, clock))
+            connections, times, rows, skipped = _connections(take(reader.ways, heard, clock), seconds(silence_s))
             break
         except _Again as again:
             (heads,), take = again.args, _in_any_order
@@ -245,7 +243,7 @@ def _read_frames(
                 progress(f"reading {path.name}: {number} packets")
         yield from growing
         recording.notes += _notes_on_time(clock, without)
-        if next(frames, None) is not None:
+        if next(iter(frames), None) is not None:
             read_all = "there are more, which --packets takes in"
             recording.notes.append(f"reading stopped after {number} packets; {read_all}")
         recording.skipped += frames.skipped
@@ -274,16 +272,27 @@ def _is_growing(packet: Heard, now_ns: int) -> bool:
 # --- conversations: the packets between two endpoints; of TCP, those of one connection -------------------------------
 
 
-def _connections(heard: Iterable[Heard]) -> tuple[list[Connection], Ordered, Bins, Counter[str]]:
+def _connections(heard: Iterable[Heard], silence_ns: int) -> tuple[list[Connection], Ordered, Bins, Counter[str]]:
     """Return all connections, in the order of their first usable packets; rows in the order of time: time, number of
     the connection, order, by how much the time is later than the stamp, nothing; for each connection rows of its
     packets: time, number of the way and the other fields; and reasons for which packets are left out.
+
+    While no time is later than its stamp or than a silence, nothing can be cut, and of the packets of each connection
+    the first and the last have rows in the order of time.
     """
     skipped: Counter[str] = Counter()
     between: defaultdict[object, list[Connection]] = defaultdict(list)
     numbers: dict[Connection, int] = {}
-    times, packets = Ordered(Spool()), Bins(Spool())
-    for order, packet in enumerate(heard):
+    times, packets, is_whole = Ordered(Spool()), Bins(Spool()), True
+
+    def add_latest() -> None:
+        for connection, which in numbers.items():
+            times.add((connection.last_ns, which, 0, 0, b""))
+
+    for order, packet in enumerate(heard, 1):
+        if is_whole and (packet.shift_ns or packet.time_ns > silence_ns):
+            is_whole = False
+            add_latest()
         known = between[packet.way.key]
         connection = connection_of(packet, known)
         if connection is None:
@@ -295,8 +304,12 @@ def _connections(heard: Iterable[Heard]) -> tuple[list[Connection], Ordered, Bin
             numbers[connection] = len(numbers)
         connection.take(packet)
         which = numbers[connection]
-        times.add((packet.time_ns, which, order, packet.shift_ns, b""))
+        connection.last_ns = packet.time_ns
+        if not is_whole or connection.packets == 1:
+            times.add((packet.time_ns, which, order, packet.shift_ns, b""))
         packets.add(which, _FIELDS(packet))
+    if is_whole:
+        add_latest()
     return [*numbers], times, packets, skipped
 
 

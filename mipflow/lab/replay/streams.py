@@ -147,11 +147,9 @@ class Text:
 
     def _write(self, at: int, octets: bytes) -> None:
         """Write octets at a position, together with those before and behind them."""
-        if at != self._at + len(self._new):
+        if at != self._at + len(self._new) or len(self._new) >= BLOCK:
             self._flush(at)
         self._new += octets
-        if len(self._new) >= BLOCK:
-            self._flush(self._at + len(self._new))
 
     def _flush(self, at: int) -> None:
         """Write what is not written yet, and go to a position."""

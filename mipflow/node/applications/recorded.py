@@ -216,8 +216,7 @@ def _payload(octets: int) -> bytes:
     return bytes(octets)
 
 
-_Send = Callable[[bytes, int], None]
-_Ways = tuple[_Send, _Send]
+_Ways = tuple[Callable[[bytes, int], None], Callable[[bytes, int], None]]
 """Functions that send a payload with a number: down and up."""
 
 

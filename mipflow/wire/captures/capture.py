@@ -26,7 +26,7 @@ one packed by gzip, can hold more than anybody waits for.
 """
 
 
-class Capture(Iterator[Frame], AbstractContextManager["Capture"]):
+class Capture(Iterable[Frame], AbstractContextManager["Capture"]):
     """An open capture: iterate over its frames, once.
 
     `skipped` counts the records that hold no IPv4 or IPv6 packet, by reason. `cut_off` is None, or after the last
@@ -42,9 +42,6 @@ class Capture(Iterator[Frame], AbstractContextManager["Capture"]):
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
-
-    def __next__(self) -> Frame:
-        return next(self._frames)
 
     def __exit__(self, *_: object) -> None:
         self.close()

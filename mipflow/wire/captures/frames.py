@@ -35,10 +35,8 @@ _PLAIN = {b"\x08\x00", b"\x86\xdd"}
 def network_layer(record: Record) -> Frame | str:
     """Return the IP packet in a captured frame, or in words why there is none."""
     time_ns, link_type, data, original_length, section, is_stamped, interface = record
-    start: int | str = 14
-    if link_type == LINKTYPE_RAW:
-        start = 0
-    elif link_type != 1 or data[12:14] not in _PLAIN:
+    start: int | str = 0 if link_type == LINKTYPE_RAW else 14
+    if start and (link_type != 1 or data[12:14] not in _PLAIN):
         try:
             start = past_link(link_type, data)
         except (error, IndexError):

@@ -9,9 +9,11 @@ import random
 import struct
 import time
 import tracemalloc
+from collections.abc import Iterable
 from dataclasses import replace as with_changes
 from itertools import pairwise, permutations
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -30,7 +32,7 @@ from scapy.packet import Raw
 
 from mipflow.errors import DatasetError, ProtocolMisuse
 from mipflow.lab.replay import recording
-from mipflow.lab.replay.headers import HeaderReader
+from mipflow.lab.replay.headers import HeaderReader, Heard
 from mipflow.lab.replay.recording import RecordedFlow, Recording, read
 from mipflow.node.applications.recorded import Datagram, Recorded, Write
 from mipflow.wire.captures import capture, spool
@@ -937,6 +939,24 @@ def test_packets_in_order_are_read_once_and_give_what_sorting_gives(way: str, tm
             write(path, [frames[1], frames[0], *frames[2:]])
             with pytest.raises(TypeError):  # it asks the other way
                 read(path)
+
+
+@pytest.mark.parametrize("silence_s", [0.001, 0.005, 0.03, 3600])
+def test_times_that_cannot_be_cut_are_not_kept_and_all_is_the_same(silence_s: float, tmp_path: Path) -> None:
+    back = [(at - 10_000 * (at > 50), packet) for at, packet in talk(Connection())]
+    twice = [(at + later, packet) for later in (0, 40) for at, packet in talk(Connection((LAPTOP, 40_000 + later)))]
+    keeping, kept = recording._connections, list[int]()
+
+    def all_kept(heard: Iterable[Heard], _: int) -> tuple[Any, ...]:
+        found = keeping(heard, -1)
+        kept.append(sum(1 for _ in found[1]))
+        return found
+
+    for frames in (back, sorted(twice, key=lambda each: each[0])):
+        path = write(tmp_path / "x.pcap", frames)
+        with patch.object(recording, "_connections", all_kept):
+            whole = told(read(path, silence_s=silence_s))
+        assert kept[-1] == len(frames) and told(read(path, silence_s=silence_s)) == whole
 
 
 def test_reading_in_small_pieces_gives_the_same(tmp_path: Path) -> None:

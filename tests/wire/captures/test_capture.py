@@ -403,7 +403,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pyte
 
 def test_a_capture_can_be_left_early(capture) -> None:
     with capture(WHOLE["pcap"]) as opened:
-        assert next(opened).data == IPV6
+        assert next(iter(opened)).data == IPV6
     assert list(opened) == []
 
 
