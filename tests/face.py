@@ -438,7 +438,7 @@ PUBLIC: dict[str, Row] = {
 """Every public callable."""
 
 INSIDE = {
-    "mf.apps.Application": "a protocol: nothing is made of it",
+    "mf.apps.Application": "a protocol: nothing is made of it", "mf.apps.Periodic": "made by applications",
     "mf.policies.Choice": "given, not taken", "mf.policies.FlowFacts": "given, not taken",
     "mf.policies.NetworkState": "given, not taken", "mf.policies.Wish": "what a policy gives, which is looked at there",
     "Replay.steps": "the loop of `run` and `finish`, whose arguments are checked there",
