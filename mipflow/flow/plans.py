@@ -93,10 +93,8 @@ class Built:
 
 def plan(port: Port, packet: Packet) -> Plan:
     """Say what a port's `receive` would do with a packet."""
-    if not isinstance(port, Interface) or not port.listens:
+    if not isinstance(port, Interface) or not port.listens or not isinstance(node := port.node, Node):
         return None
-    node = port.node
-    assert isinstance(node, Node)
     return local(node, packet, port) if packet.destination in node.addresses else onward(node, packet, port)
 
 

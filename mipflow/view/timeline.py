@@ -142,8 +142,7 @@ def _sequences(trace: Trace, flow: int, start_ns: int, end_ns: int) -> Iterator[
         sent = points if end > before else marked
         sent[0].append(times[place])
         sent[1].append(end)
-        if end > before:
-            highest[key] = end
+        highest[key] = max(end, before)
     yield Curve(flow, 1000, points, marked)
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from mipflow.sim.trace import Trace
-from mipflow.view.story.trips import BARE, Kept, read_before
+from mipflow.view.story.trips import BARE, Kept, T, read_before
 from mipflow.view.story.words import NS_PER_S
 from mipflow.wire.packet import TCP, Packet
 
@@ -60,9 +60,8 @@ class Stream(NamedTuple):
     def between(self, trace: Trace, start_ns: int, end_ns: int, *, under_way: bool = False) -> Stream:
         """Return the trips that began between two times (nanoseconds); those that were under way at the first too."""
         sent, started = trace.sent, trace.started
-        early, first = (
-            bisect_left(self.firsts, t_ns, key=sent.__getitem__) for t_ns in (start_ns - NS_PER_S, start_ns)
-        )
+        before, key = (start_ns - NS_PER_S, start_ns), sent.__getitem__
+        early, first = (bisect_left(self.firsts, t_ns, key=key) for t_ns in before)
         found = self.piece(first, bisect_right(self.firsts, end_ns, first, key=sent.__getitem__))
 
         def is_in(place: int) -> bool:
@@ -112,7 +111,7 @@ class Streams(dict[int, Stream]):
 
     def _read(self, trace: Trace, first: int, end: int) -> None:
         """Read the trips that begin from one hop to before another, to their ends."""
-        sent, _, arrived, _, _ = trace.read_columns()
+        (sent, _, arrived, _, _), unmade = trace.read_columns(), trace.unmade
         senders, receivers = ([name[place] for name in trace.channels] for place in (1, 3))
         is_open = self._read_alike(trace, first, end)
         parts = [_open(trace, is_open, first, end)]
@@ -122,16 +121,24 @@ class Streams(dict[int, Stream]):
         firsts, lasts, ends, packets = list[int](), list[int](), list[str](), list[Packet]()
         latest: dict[int, int] = {}
         """Identity of a packet -> the number of its trip."""
+        inside: dict[tuple[int, int], list[int]] = {}
+        """Payload and time of packets that set out in a tunnel -> their trips: its end may pass a copy on."""
         at, stop, begun = first, end, -1
         while parts:
             for number, packet, link in chain.from_iterable(zip(*part, strict=True) for part in parts):
                 trip = latest.get(id(packet))
                 if trip is None or ends[trip] != senders[link]:
-                    trip = latest[id(packet)] = len(firsts)
-                    firsts.append(number)
-                    lasts.append(number)
-                    ends.append("")
-                    packets.append(packet)
+                    key, here = (id(packet.payload), packet.sent_ns), senders[link]
+                    trip = next((each for each in inside.get(key, ()) if ends[each] == here), None) if inside else None
+                    if trip is None:
+                        trip = len(firsts)
+                        firsts.append(number)
+                        lasts.append(number)
+                        ends.append("")
+                        packets.append(packet)
+                        if unmade[number] is not packet:
+                            inside.setdefault(key, []).append(trip)
+                    latest[id(packet)] = trip
                 lasts[trip] = number
                 ends[trip] = receivers[link]
             begun = len(firsts) if begun < 0 else begun
@@ -145,23 +152,22 @@ class Streams(dict[int, Stream]):
                 self[label] = stream.chosen(sorted(range(len(stream.firsts)), key=stream.firsts.__getitem__))
 
     def _read_alike(self, trace: Trace, first: int, end: int) -> bytearray:
-        """Read those of these trips that are alike. Return 1 for each hop of the trace, and 0 where such a trip has it.
+        """Read those of these trips that are alike. Return 1 for each hop of the trace, and 0 where such a trip has it;
+        nothing where no packet is promised.
         """
-        is_open, packets = bytearray(b"\1") * len(trace), trace.unmade
+        is_open, packets = bytearray(b"\1") * (len(trace) * bool(trace.promises)), trace.unmade
         for promise in trace.promises:
             for whole, sent_ns in promise.alike(first, end):
                 for hops in whole:
                     promise.make(packets, hops[0], hops[0] + 1)
-                for _, part in groupby(whole, lambda hops: id(packets[hops[0]].unsealed())):
-                    own = list(part)  # the end of a tunnel may pass a copy on
-                    if label := packets[own[0][0]].unsealed().label:
-                        for hops in own:
-                            is_open[hops.start : hops.stop : hops.step] = bytes(len(hops))
-                        some = slice(bisect_left(own[0], first), bisect_left(own[0], end))
-                        begun, ended, near = own[0][some], own[-1][some], own[-1 if label < 0 else 0][0]
-                        ways = [2 * trace.channel[near] + (packets[near].unsealed() is not packets[near])] * len(begun)
-                        came = trace.arrived[ended.start : ended.stop : ended.step]
-                        self._add(label, begun, ended, sent_ns[some], came, ways)
+                if label := packets[whole[0][0]].unsealed().label:
+                    for hops in whole:
+                        is_open[hops.start : hops.stop : hops.step] = bytes(len(hops))
+                    some = slice(bisect_left(whole[0], first), bisect_left(whole[0], end))
+                    begun, ended, near = whole[0][some], whole[-1][some], whole[-1 if label < 0 else 0][0]
+                    ways = [2 * trace.channel[near] + (packets[near].unsealed() is not packets[near])] * len(begun)
+                    came = trace.arrived[ended.start : ended.stop : ended.step]
+                    self._add(label, begun, ended, sent_ns[some], came, ways)
         return is_open
 
     def _enter(self, trace: Trace, firsts: list[int], lasts: list[int], packets: list[Packet]) -> None:
@@ -191,13 +197,16 @@ class Streams(dict[int, Stream]):
 
 
 def _open(trace: Trace, is_open: bytearray, first: int, end: int) -> Hops:
-    """Return the hops from one to before another that are open."""
+    """Return the hops from one to before another that are open; all of them where `is_open` is empty."""
     own = is_open[first:end]
     for some in _OPEN.finditer(own):
         trace.carried(first + some.start(), first + some.end())
-    packets = compress(trace.unmade[first:end], own)
-    inside = [packet if type(packet.payload) in BARE else packet.unsealed() for packet in packets]
-    return compress(range(first, end), own), inside, compress(trace.channel[first:end], own)
+    packets = [each if type(each.payload) in BARE else each.unsealed() for each in _some(trace.unmade[first:end], own)]
+    return _some(range(first, end), own), packets, _some(trace.channel[first:end], own)
+
+
+def _some(values: Iterable[T], own: bytearray) -> Iterable[T]:
+    return compress(values, own) if own else values
 
 
 _KEPT: Kept[Streams] = WeakKeyDictionary()

@@ -84,9 +84,8 @@ class Trip:
         trace, legs = self.trace, []
         for number in self.numbers:
             name, tunnelled = trace.channels[trace.channel[number]], is_tunnelled(trace.packet(number))
-            legs.append(
-                Leg(number, trace.started[number], trace.arrived[number], name.sender, name.receiver, tunnelled)
-            )
+            times = trace.started[number], trace.arrived[number]
+            legs.append(Leg(number, *times, name.sender, name.receiver, tunnelled))
         return legs
 
     def stretches(self, graph: networkx.Graph[str]) -> list[Trip]:
@@ -126,9 +125,10 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
         sender, receiver = ends[channel[number]]
         place = latest.get(id(inner))
         if place is None or reached[place] != sender:
-            # Control packets are read from their bytes on each link: another value, known by place, time and content.
-            here = waiting.get((sender, sent[number]), ())
-            place = next((each for each in here if _same(found[each][0], inner)), None) if here else None
+            # Control packets are read from their bytes on each link, and the end of a tunnel may pass a copy on:
+            # another value, known by place, time and content.
+            here = (each for each in waiting.get((sender, sent[number]), ()) if reached[each] == sender)
+            place = next((each for each in here if _same(found[each][0], inner)), None)
         if place is not None:
             found[place][1].append(number)
             reached[place] = receiver
@@ -139,10 +139,9 @@ def trips(trace: Trace, start_ns: int, end_ns: int, *, data: bool = True) -> lis
         else:
             continue
         latest[id(inner)] = place
-        if not inner.label:
+        if not inner.label or inner is not packet:
             waiting.setdefault((receiver, arrived[number]), []).append(place)
-    under_way = (each for each in found if max(arrived[each[1][-1]], started[each[1][-1]]) >= start_ns)
-    return [Trip(trace, *each) for each in under_way]
+    return [Trip(trace, *own) for own in found if max(arrived[own[1][-1]], started[own[1][-1]]) >= start_ns]
 
 
 class _Unlabelled:
@@ -188,8 +187,8 @@ def is_tunnelled(packet: Packet) -> bool:
 
 
 def _same(one: Packet, other: Packet) -> bool:
-    ends = (one.source, one.destination) == (other.source, other.destination)
-    return one is not other and ends and one.payload == other.payload
+    same = (one.source, one.destination, one.sent_ns) == (other.source, other.destination, other.sent_ns)
+    return one is not other and same and one.payload == other.payload
 
 
 def is_message(trip: Trip, *, data: bool = False) -> bool:

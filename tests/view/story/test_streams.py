@@ -173,3 +173,39 @@ def test_a_trace_that_has_forgotten_its_hops_is_read_anew() -> None:
     assert {label: rows(stream) for label, stream in streams(world.trace).items()} == witness(
         world.trace, trips(world.trace, 0, 9 * S)
     )
+
+
+@pytest.mark.parametrize("trains", [True, False], ids=["trains", "events"])
+@pytest.mark.parametrize("mode", ["route_optimisation", "triangular", "tunnel"])
+def test_each_packet_that_a_meter_counts_is_one_trip_of_that_delay(mode: str, trains: bool) -> None:
+    """The end of a tunnel passes a copy on, in a trace: it is the same packet, on its way to where it ends."""
+    world = mf.figure2(mode=mode, trains=trains).run(3)
+    for app in (mf.apps.Voice(duration_s=4), mf.apps.Video(duration_s=4), mf.apps.FileTransfer(100_000)):
+        world.mn.open(world.cn1, app)
+    world.run(9)
+    found = streams(world.trace)
+    assert len(found) == 6
+    for label, stream in found.items():
+        meter, delays = world.network.meters[label], [b - a for _, _, a, b, _ in rows(stream)]
+        assert (meter.in_flight, meter.lost, meter.received) == (0, 0, len(delays))
+        assert meter.mean_delay_ms == pytest.approx(sum(delays) / len(delays) / MS, rel=1e-12)
+        assert meter.worst_delay_ms == max(delays) / MS
+
+
+def test_copies_that_arrive_at_one_instant_are_told_apart() -> None:
+    """Datagrams that are alike, made and handed on at one time, which nothing but their order tells apart."""
+    links = {name: mf.Link(5, rate_bps=None) for name in ("wlan0", "AR2-Internet", "Internet-HA", "home", "cn1")}
+    world = mf.figure2(mode="tunnel", links=links, trains=False).run(3)
+    flow = world.mn.open(world.cn1, mf.apps.Voice(duration_s=0.01))
+    world.run(4)
+    _, port, cn, cn_port = next(iter(flow.conversations))
+    socket, payload = world.mn._udp[port, (cn, cn_port)], bytes(100)
+    before = world.network.clock.now
+    for _ in range(5):
+        socket.send(payload)
+    world.run(1)
+    alike = [trip for trip in trips(world.trace, before, 9 * S) if trip.packet.label == flow.id]
+    assert [trip.receiver for trip in alike] == ["CN1"] * 5
+    assert len({number for trip in alike for number in trip.numbers}) == sum(len(trip.numbers) for trip in alike)
+    found = streams(world.trace)[flow.id].between(world.trace, before, 9 * S)
+    assert len(found.firsts) == 5 and len(set(found.lasts)) == 5
