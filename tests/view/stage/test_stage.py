@@ -124,7 +124,7 @@ def test_packets_are_under_way_on_both_roads_at_the_end() -> None:
 def test_a_thinned_stream_has_a_mark_at_the_end_too_whenever_a_run_ends() -> None:
     made = mf.figure2(seed=7)
     made.mn.open(made.cn1, mf.apps.Voice())
-    video = made.mn.open(made.cn1, mf.apps.Video())
+    video = made.mn.open(made.cn1, mf.apps.Video(rate_bps=1_500_000))
     made.run(6)
     made.mn.handover(video, "cell0")
     for ms in (2000, 7, 6, 7):
