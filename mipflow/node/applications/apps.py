@@ -20,7 +20,7 @@ from mipflow.node.applications.recorded import Recorded as Recorded
 from mipflow.node.sockets import Sending, UdpSocket
 from mipflow.node.tcp.sockets import Tcp, TcpSocket
 from mipflow.sim.boarding import NEVER
-from mipflow.sim.clock import NS_PER_MS, NS_PER_S, seconds
+from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Unique, seconds
 
 __all__ = [
     "Application", "Echo", "Ends", "FileTransfer", "Protected", "Recorded", "Running", "Trickle", "Video", "Voice",
@@ -36,7 +36,7 @@ OCTETS = whole(0, 60_000, "octets")
 """With all headers they fit one IPv6 packet, which its node sends in fragments."""
 
 
-class Periodic:
+class Periodic(Unique):
     """Does `act` once it goes, and then every `interval_ns` until `end_ns` or `stop()`.
 
     sends: says what `act` sends, where that is always the same (`sim.trains`). Slots lie together in memory,
@@ -77,7 +77,7 @@ class Periodic:
         return not self._asks_ns
 
 
-class _Steady:
+class _Steady(Unique):
     """A payload that a socket sends again and again, until the application is stopped."""
 
     __slots__ = ("_payload", "_running", "_socket")
