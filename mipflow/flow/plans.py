@@ -47,9 +47,7 @@ def departure(sending: Sending) -> Departure | None:
 
 
 @singledispatch
-def transmitted(
-    node: Node, payload: UDP, source: Address | None, destination: Address, label: int
-) -> Departure | None:  # fmt: skip
+def transmitted(node: Node, payload: UDP, source: Address | None, destination: Address, label: int) -> Departure | None:
     """Say what the function that stands as `Node.transmit` would do."""
     return originated(node, payload, source, destination, label) if node.transmit == node.originate else None
 
@@ -294,8 +292,7 @@ class Carried:
     """The attribute with its octets."""
 
     def __call__(self, count: int, octets: int, last_ns: int) -> None:
-        total = getattr(self.flow, self.octets) + count * (octets + UDP.fixed + HEADERS)
-        setattr(self.flow, self.octets, total)
+        setattr(self.flow, self.octets, getattr(self.flow, self.octets) + count * (octets + UDP.fixed + HEADERS))
         self.flow.used_ns = max(self.flow.used_ns or 0, last_ns)
 
 

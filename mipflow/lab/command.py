@@ -25,7 +25,7 @@ from mipflow.lab.scenarios import MOST_CNS, SCENARIOS
 from mipflow.lab.world import World
 from mipflow.node.applications import apps
 from mipflow.node.host import FIRST_EPHEMERAL_PORT
-from mipflow.sim.clock import Uncollected, seconds
+from mipflow.sim.clock import seconds
 from mipflow.wire.address import Address
 from mipflow.wire.captures import capture
 
@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
     Raises ProtocolMisuse or DatasetError, in one line, before anything runs.
     """
     handovers, end_s = _check(given)
-    with Uncollected(), closing(_Progress()) as progress:
+    with closing(_Progress()) as progress:
         more = {} if given.mode is None else {"mode": given.mode}
         if given.html is given.pcap is None:
             more["trace"] = "off"
