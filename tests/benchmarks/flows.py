@@ -33,7 +33,7 @@ FLOWS, HOMES = (10, 100, 1_000, 10_000, 100_000), (10, 30, 100, 300, 1_000)
 FEW_HOMES, PER_CN = 16, 5
 """Home addresses where their number is fixed, and flows of each correspondent node then."""
 ROUNDS, ASSIGNED, AT_ONCE, RUNS = 9, 2_000, 10, 3
-FAR, NEAR, WALKED, TURNS = 400_000, 4_000, 200_000, 7
+FAR_STEPS, NEAR_STEPS, WALKED, TURNS = 400_000, 4_000, 200_000, 7
 """Places of a list that is larger than a core's caches, and of one that fits; steps of a walk, and walks."""
 WAITED = "a step that waits for a line from beyond the second-level cache"
 TOUCHED = 2
@@ -172,15 +172,15 @@ def miss_ns() -> float:
     """
     walks: list[list[int]] = []
     spent: list[list[float]] = [[], []]
-    for length in (FAR, NEAR):
+    for length in (FAR_STEPS, NEAR_STEPS):
         order = random.Random(1).sample(range(length), length)
         onward = dict(pairwise([*order, order[0]]))
-        walks.append([onward[place] + FAR for place in range(length)])  # a number of its own for each place
+        walks.append([onward[place] + FAR_STEPS for place in range(length)])  # a number of its own for each place
     for _ in range(TURNS):
         for walk, times in zip(walks, spent, strict=True):
             place, begin = 0, process_time()
             for _ in range(WALKED):
-                place = walk[place] - FAR
+                place = walk[place] - FAR_STEPS
             times.append(process_time() - begin)
     far, near = map(median, spent)
     return (far - near) / WALKED / TOUCHED * 1e9
