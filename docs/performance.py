@@ -109,8 +109,8 @@ one mobile node; x1.2 beside it says how much more that is than for the next sma
 look for their shortest paths count most where nodes are few, and the memory of ten nodes finds room in what the
 process has. The links are those of `tests/benchmarks/crowds.py`: on ordinary ones each of a hundred nodes on a link
 hears all that the others multicast, and takes three times the memory. The other calls are all of one mobile node, with
-three correspondent nodes for each ten of them; more calls also have more packets under way at once. "A bare heap as full"
-does nothing but to take as many entries and to touch 40 objects for each: how much of the calls' growth is the
+three correspondent nodes for each ten of them; more calls also have more packets under way at once. "A bare heap as
+full" does nothing but to take as many entries and to touch 40 objects for each: how much of the calls' growth is the
 machine's memory.
 
 ![{alt}](performance_growth.svg)
