@@ -69,8 +69,7 @@ def imports_a_library(room: Path) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests with a server or a browser as slow, and have those with a server share two workers, so that there are
     two servers; mark those as longer that have been measured to be so, and as pure those of rooms without a library.
-    Workers begin with the modules that have slow
-    tests, so that none begins a long one when the others are done.
+    Workers begin with the modules that have slow tests, so that none begins a long one when the others are done.
     """
     long = set(durations.LIST.read_text(encoding="utf-8").split())
     for item in items:
