@@ -121,15 +121,16 @@ class Streams(dict[int, Stream]):
         firsts, lasts, ends, packets = list[int](), list[int](), list[str](), list[Packet]()
         latest: dict[int, int] = {}
         """Identity of a packet -> the number of its trip."""
-        inside: dict[tuple[int, int], list[int]] = {}
-        """Payload and time of packets that set out in a tunnel -> their trips: its end may pass a copy on."""
+        inside: dict[int, list[int]] = {}
+        """When packets were made that set out in a tunnel -> their trips: its end may pass a copy on."""
         at, stop, begun = first, end, -1
         while parts:
             for number, packet, link in chain.from_iterable(zip(*part, strict=True) for part in parts):
                 trip = latest.get(id(packet))
                 if trip is None or ends[trip] != senders[link]:
-                    key, here = (id(packet.payload), packet.sent_ns), senders[link]
-                    trip = next((each for each in inside.get(key, ()) if ends[each] == here), None) if inside else None
+                    key, here, what = packet.sent_ns, senders[link], packet.payload
+                    some = (each for each in inside.get(key, ()) if ends[each] == here)
+                    trip = next((each for each in some if packets[each].payload == what), None)
                     if trip is None:
                         trip = len(firsts)
                         firsts.append(number)
