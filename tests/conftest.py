@@ -52,6 +52,9 @@ CHROMIUM_FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
+PATIENCE_MS = 120_000
+"""How long a test waits for what a page is to show: a machine that is busy with other tests takes its time."""
+
 
 @cache
 def imports_a_library(room: Path) -> bool:
@@ -271,6 +274,7 @@ def browser(chromium: str) -> Iterator[Any]:
 def browser_page(browser: Any) -> Iterator[Any]:
     """Return a fresh playwright page of 1280x720, which shares no cookie, file or setting with another."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()
 

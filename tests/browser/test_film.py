@@ -216,7 +216,7 @@ def test_no_picture_is_on_its_way_where_a_cell_before_it_fails(
 ) -> None:  # fmt: skip
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     ahead = "from mipflow.lab.panels.first_picture import building\nbuilding(2)"
-    fails = "import time; time.sleep(2); 1 / 0"
+    fails = "import pathlib, time\nwhile not pathlib.Path('seen').exists(): time.sleep(0.05)\n1 / 0"
     cells = (ahead, fails, "1", "2")
     notebook = v4.new_notebook(cells=list(map(v4.new_code_cell, cells)), metadata={"kernelspec": kernel})
     nbformat.write(notebook, served_folder / "labs" / "ahead.ipynb")
@@ -224,5 +224,6 @@ def test_no_picture_is_on_its_way_where_a_cell_before_it_fails(
     page.get_by_role("menuitem", name="Run").click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.locator(".mipflow-building").wait_for()
+    (served_folder / "labs" / "seen").touch()
     page.locator(".jp-OutputArea").get_by_text("ZeroDivisionError").first.wait_for()
-    page.locator(".mipflow-building").wait_for(state="detached", timeout=3000)
+    page.locator(".mipflow-building").wait_for(state="detached")

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,11 @@ def test_the_page_pasted_at_once_works(namespace: str, role: str, prefix: str, t
     assert " 0% packet loss" in large.stdout, large.stdout + large.stderr
     paste(tmp_path / "terminal", end, role, prefix)
     assert namespace not in command("ip", "netns", "list").stdout
-    assert f"{role} mip0" not in command("ps", "-eo", "args").stdout
+    for _ in range(100):  # it was told to end, and may still be about it
+        if f"{role} mip0" not in command("ps", "-eo", "args").stdout:
+            return
+        time.sleep(0.1)
+    pytest.fail("the example goes on when its namespace is gone")
 
 
 def example() -> Any:
