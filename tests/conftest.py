@@ -122,8 +122,22 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    return _refuse_skip((yield))
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = _refuse_skip((yield))
+    page = getattr(item, "funcargs", {}).get("browser_page")
+    if report.failed and report.when == "call" and page is not None:
+        report.sections.append(("What the page said", _said(page)))
+    return report
+
+
+def _said(page: Any) -> str:
+    """Return what a page tells by words of its own and what can be pressed in it, for a failure that nobody watched."""
+    try:
+        told: list[str] = page.locator("[role=status], [role=alert], .jp-Dialog").all_inner_texts()
+        pressable: list[str] = page.locator("button:enabled").all_inner_texts()
+    except Exception as error:  # the page is gone: the failure itself says more
+        return repr(error)
+    return "\n".join([*filter(None, told), " | ".join(filter(None, pressable))])
 
 
 @pytest.hookimpl(wrapper=True)

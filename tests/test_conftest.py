@@ -25,6 +25,25 @@ def test_known_to_fail():
     assert False
 """
 
+PAGE = """
+import pytest
+
+class Page:
+    def locator(self, names):
+        self.names = names
+        return self
+
+    def all_inner_texts(self):
+        return ["Run", ""] if "button" in self.names else ["Not yet.", "Ready."]
+
+@pytest.fixture
+def browser_page():
+    return Page()
+
+def test_looks(browser_page):
+    assert False
+"""
+
 
 def a_suite(folder: Path) -> Path:
     """Make a folder of tests with this conftest.py, and no test yet."""
@@ -55,6 +74,15 @@ def test_a_skip_fails_where_all_is_required(
     )
     last = done.stdout.splitlines()[-1]
     assert {word: int(number) for number, word in re.findall(r"(\d+) ([a-z]+)", last)} == outcome, done.stdout
+
+
+def test_a_failure_in_a_page_tells_what_the_page_said(tmp_path: Path) -> None:
+    """The browser may be another machine's, where nobody looks."""
+    (a_suite(tmp_path) / "test_page.py").write_text(PAGE)
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "pytest", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "What the page said" in done.stdout and "\nNot yet.\nReady.\nRun\n" in done.stdout, done.stdout
 
 
 def test_rooms_that_import_a_library_are_told_from_those_that_do_not() -> None:
