@@ -215,8 +215,9 @@ class Trace(Unique):
     @property
     def packets(self) -> list[Packet]:
         """The packet of each hop, as it is now: it has gone on since."""
-        self.carried(0, len(self.unmade))
-        self.promises.clear()
+        if self.promises:
+            self.carried(0, len(self.unmade))
+            self.promises.clear()
         return self.unmade
 
     def packet(self, number: int) -> Packet:

@@ -288,6 +288,14 @@ def test_a_trace_tells_more_than_65536_directions_of_links_apart() -> None:
     assert network.trace.digest()
 
 
+def test_packets_that_are_there_are_not_copied_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture is written piece by piece from them: as many copies would grow with the square of the trace."""
+    trace = Trace()
+    trace.hop(datagram(100), add_channel(trace, ChannelName("link", "A", "eth0", "B", "eth0")), 0, 0, 1)
+    monkeypatch.setattr(Trace, "carried", None)
+    assert trace.packets is trace.packets
+
+
 def test_promised_packets_are_made_once_when_somebody_looks_and_stand_in_their_places() -> None:
     trace, made = Trace(), list[int]()
 

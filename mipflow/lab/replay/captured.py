@@ -20,9 +20,9 @@ _Fault = tuple[str, str]
 
 def on_links(trace: Trace) -> Captured:
     """Yield every packet on every link, when its first bit leaves."""
-    limits = trace.hop_limit
+    packets, limits = trace.packets, trace.hop_limit
     for t_ns, number in sorted(zip(trace.started, range(len(trace)), strict=True)):
-        yield t_ns, _as_sent(trace.packets[number], limits[number])
+        yield t_ns, _as_sent(packets[number], limits[number])
 
 
 class AtNode:
