@@ -93,8 +93,8 @@ class Form:
 
     @cached_property
     def _layer(self) -> Any:
-        places = (layers.inet6, layers.dhcp6, layers)
-        return next(getattr(place, self._layer_name) for place in places if hasattr(place, self._layer_name))
+        name = self._layer_name
+        return getattr(layers.inet6, name, None) or getattr(layers if name in layers.__all__ else layers.dhcp6, name)
 
     @cached_property
     def _scapy(self) -> dict[str, Any]:

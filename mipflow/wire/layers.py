@@ -25,10 +25,18 @@ __all__ = [  # noqa: F822  # defined at first use
 
 
 def __getattr__(name: str) -> Any:
+    global dhcp6, ipsec
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals().update(_load_ipsec() if name == "ipsec" else _load())
-    return globals()[name]
+    known = globals()
+    if "Layer" not in known:
+        known.update(_load())
+    # Few worlds need these: one takes a fifth of the time of all others, and one brings the package `cryptography` in.
+    if name == "dhcp6":
+        from scapy.layers import dhcp6
+    elif name == "ipsec":
+        from scapy.layers import ipsec
+    return known[name]
 
 
 def _load() -> dict[str, Any]:
@@ -38,8 +46,11 @@ def _load() -> dict[str, Any]:
         # It warns of this machine's interfaces and routes, or that it knows no such machine: none of that is used.
         logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
     with _ipv6_without_sockets():
+        from scapy.config import conf
+
+        conf.route_autoload = conf.route6_autoload = False  # nor does it have to look for them
         from scapy.fields import ByteEnumField, ByteField, RawVal, StrLenField
-        from scapy.layers import dhcp6, inet, inet6
+        from scapy.layers import inet, inet6
         from scapy.packet import Packet, Raw
 
     # Of RFC 6275 itself; scapy's list ends at 150.
@@ -54,8 +65,8 @@ def _load() -> dict[str, Any]:
             StrLenField("data", b"\x00" * 4, length_from=lambda packet: 8 * packet.len + 4),
         ]
 
-    found = (dhcp6, inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
-    return dict(zip((name for name in __all__ if name != "ipsec"), found, strict=True))
+    found = (inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
+    return dict(zip((name for name in __all__ if name not in APART), found, strict=True))
 
 
 @contextmanager
@@ -79,10 +90,3 @@ def _ipv6_without_sockets() -> Iterator[None]:
         yield
     finally:
         socket.has_ipv6 = False
-
-
-def _load_ipsec() -> dict[str, Any]:
-    """Load scapy's ipsec apart: it brings the package `cryptography` in, which only a world with IP security needs."""
-    from scapy.layers import ipsec
-
-    return {"ipsec": ipsec}

@@ -134,3 +134,16 @@ def test_what_needs_cryptography_says_so_in_one_line_at_the_call(tmp_path: Path)
     for line, (call, purpose) in zip(said.splitlines(), CALLS.items(), strict=True):
         assert purpose in line and "needs the package cryptography, which is not here" in line, call
         assert "No module named 'cryptography'" in line and "pip install cryptography" in line
+
+
+@pytest.mark.parametrize("before", ["", NO_IPV6])
+def test_layers_that_few_worlds_need_load_when_they_are_asked_for(tmp_path: Path, before: str) -> None:
+    loads = """
+import sys
+from mipflow.wire import layers
+
+for name in ("inet6", "dhcp6"):
+    getattr(layers, name)
+    print(name, *(each for each in ("dhcp6", "ipsec") if f"scapy.layers.{each}" in sys.modules))
+"""
+    assert run(before, loads, tmp_path)[0] == "inet6\ndhcp6 dhcp6\n"
