@@ -19,8 +19,6 @@ from mipflow.course.notebook import keep
 from mipflow.course.overview import how_far
 from mipflow.course.predictions import ask, predict, reveal
 
-__all__ = [
-    "ask", "blocks", "check", "film", "hand_in", "hint", "how_far", "me", "part", "predict", "restore", "reveal",
-]  # fmt: skip
+__all__ = ["ask", "blocks", "check", "film", "hand_in", "hint", "how_far", "me", "part", "predict", "restore", "reveal"]
 
 keep({name: globals()[name] for name in __all__})

@@ -90,9 +90,7 @@ class NewFlows:
 
     # --- the flow of a new conversation ------------------------------------------------------------------------------
 
-    def begin(
-        self, traits: Traits, requested: str | None = None, arrival: Arrival | None = None
-    ) -> FlowMappingEntry:
+    def begin(self, traits: Traits, requested: str | None = None, arrival: Arrival | None = None) -> FlowMappingEntry:
         """Return the flow of a new conversation: the one that it joins, or a new one, which is given a home address.
 
         requested: the network that the application asks for; arrival: the packet with which a correspondent began it

@@ -176,8 +176,7 @@ class Node:
         self.network.check_segment(segment)
         interface = self.add_interface(name, interface_identifier)
         interface.join(segment)
-        prefix = self.network.prefix_of(segment)
-        if prefix is not None:
+        if (prefix := self.network.prefix_of(segment)) is not None:
             interface.add_address(prefix.address(interface_identifier))
         return interface
 
@@ -237,11 +236,9 @@ class Node:
     def _road(self, source: Address, destination: Address) -> Road | None:
         """Return the road between two addresses as it is now; None where there is no way."""
         road = self._roads.get((source, destination))
-        if road is None:
-            road = self.mobility.find_road(source, destination)
-            if road is not None:
-                self.network.on_change(self.forget_roads, once=True)
-                self._roads[source, destination] = road
+        if road is None and (road := self.mobility.find_road(source, destination)) is not None:
+            self.network.on_change(self.forget_roads, once=True)
+            self._roads[source, destination] = road
         return road
 
     def send(self, packet: Packet) -> None:
@@ -487,9 +484,7 @@ class Node:
         self.drop(packet, f"{packet.size} octets do not fit the link's {mtu}")
         self.send_error(packet, icmpv6.PACKET_TOO_BIG, 0, max(mtu, MIN_MTU))
 
-    def send_error(
-        self, packet: Packet, kind: int, code: int, parameter: int, arrival: Arrival | None = None
-    ) -> None:
+    def send_error(self, packet: Packet, kind: int, code: int, parameter: int, arrival: Arrival | None = None) -> None:
         """Send an ICMPv6 error about `packet`, where one may be sent (RFC 4443 section 2.4 e and f).
 
         It goes from the packet's destination, if that is ours, to its source (section 2.2): those on the wire, or those

@@ -266,10 +266,7 @@ def _free(curve: Curve, words: Sequence[str], taken: Sequence[Box], others: Sequ
         Box(x + far * cos(turn * pi / 4), y + far * sin(turn * pi / 4), *size)
         for far in range(0, 300, 6) for x, y in (_on_curve(*curve, share) for share in ALONG) for turn in range(8)
     )  # fmt: skip
-    free = (
-        box for box in around
-        if size[0] / 2 < box.x < WIDTH - size[0] / 2 and not any(map(box.overlap, taken))
-    )  # fmt: skip
+    free = (box for box in around if size[0] / 2 < box.x < WIDTH - size[0] / 2 and not any(map(box.overlap, taken)))
     first = next(free, Box(*_on_curve(*curve, 0.5), *size))
     clear = (box for box in chain([first], free) if not any(map(box.overlap, others)))
     return next((box for box in clear if sum(box.overlap(point) > 0 for point in own) <= MOST_HIDDEN), first)

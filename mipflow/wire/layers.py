@@ -65,8 +65,8 @@ def _load() -> dict[str, Any]:
             StrLenField("data", b"\x00" * 4, length_from=lambda packet: 8 * packet.len + 4),
         ]
 
-    found = (inet, inet6, Packet, Raw, RawVal, RoutingHeaderOctets)
-    return dict(zip((name for name in __all__ if name not in APART), found, strict=True))
+    own = {"RawVal": RawVal, "RoutingHeaderOctets": RoutingHeaderOctets}
+    return own | {"inet": inet, "inet6": inet6, "Layer": Packet, "Raw": Raw}
 
 
 @contextmanager

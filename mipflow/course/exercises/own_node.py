@@ -200,9 +200,7 @@ class OwnNode:
 
     def _assigned(self, cn: str) -> str:
         """Answer the learner's `mn.assign(cn)` by their own `assign`."""
-        rows = [
-            FlowRow(number, str(row.cn), row.home) for number, row in self._table.items() if number != self._asking
-        ]
+        rows = [FlowRow(number, str(row.cn), row.home) for number, row in self._table.items() if number != self._asking]
         name: str = self._calls["assign"](FlowRow(self._asking, cn), self.homes, rows, self._fresh)
         return name
 

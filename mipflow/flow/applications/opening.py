@@ -114,9 +114,7 @@ class Opening:
         flow = self.calls.expected[conversations[0]] = self._new_flow(entry, cn, app, conversations)
         return flow
 
-    def _let_call(
-        self, flow: Flow, ends: Ends, when_known: Callable[[Callable[[Address], None]], None] | None
-    ) -> None:
+    def _let_call(self, flow: Flow, ends: Ends, when_known: Callable[[Callable[[Address], None]], None] | None) -> None:
         """Have the correspondent call as soon as it is told the address: by an invitation, or by `when_known`."""
         node = self._node
 

@@ -83,9 +83,7 @@ class Answers:
         if care_of is not None:
             self._node.bind(home_address, care_of)
 
-    def _take_away(
-        self, home_address: Address, status: int, flows: Sequence[FlowMappingEntry], word: Word
-    ) -> None:
+    def _take_away(self, home_address: Address, status: int, flows: Sequence[FlowMappingEntry], word: Word) -> None:
         """Take an address from its flows: they get another one, or none."""
         binder = self._binder
         for flow in flows:

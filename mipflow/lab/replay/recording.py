@@ -425,6 +425,4 @@ def _add_flow(
     name = f"{order} ping" if protocol == "ICMPv6" else f"{order} {protocol} {far_port}"
     app = Recorded(protocol, script, far_port, name, opens_ns, connection.last_ns, start_s=None, zeros=zeros)
     times_ns = first_ns, connection.last_ns
-    recording.flows.append(
-        RecordedFlow(order, near, near_port, far, far_port, *times_ns, connection.packets, app)
-    )
+    recording.flows.append(RecordedFlow(order, near, near_port, far, far_port, *times_ns, connection.packets, app))

@@ -42,9 +42,7 @@ class EntryEvent(Enum):
     OLDER = "an older binding update acknowledged"
 
 
-_WISHED = {
-    EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.UPDATING, EntryEvent.REFUSE: State.REFUSED,
-}  # fmt: skip
+_WISHED = {EntryEvent.WANT: State.WAITING, EntryEvent.UPDATE: State.UPDATING, EntryEvent.REFUSE: State.REFUSED}
 _PRESENT = {**_WISHED, EntryEvent.DELETE: State.DELETING}
 _FOLLOWING = {
     State.IDLE: _WISHED,

@@ -103,9 +103,7 @@ class Trains(Boarding):
 
     # --- boarding ----------------------------------------------------------------------------------------------------
 
-    def board(
-        self, sends: Callable[[], Any], tick: Callback, interval_ns: int, end_ns: int
-    ) -> int:
+    def board(self, sends: Callable[[], Any], tick: Callback, interval_ns: int, end_ns: int) -> int:
         """Take over what `tick` sends every `interval_ns` after now and before `end_ns`, and return 0; or return before
         which time there is no use in asking again, in nanoseconds.
         """
@@ -128,9 +126,7 @@ class Trains(Boarding):
         way = None if departure is None else Way(departure, self._nodes)
         return way if way is not None and way.answers else None
 
-    def _take(
-        self, way: Way, sends: Callable[[], Any], tick: Callback, interval_ns: int, end_ns: int
-    ) -> bool:
+    def _take(self, way: Way, sends: Callable[[], Any], tick: Callback, interval_ns: int, end_ns: int) -> bool:
         departure = way.departure
         channels = [departure.channel, *(each.channel for each in way.answers if isinstance(each, Forward))]
         order, now = self._order, self._clock.now

@@ -62,7 +62,6 @@ class Lane:
         """How many trains go on from here to another lane."""
         self.due_ns = NEVER
         """No packet of a train enters before."""
-        self.is_traced = channel.trace.mode == "all"
         self.busy_ns = channel.lend(self.send)
 
     def close(self) -> None:

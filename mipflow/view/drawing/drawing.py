@@ -75,9 +75,7 @@ class Drawing:
         said = f"<title>{escape(title)}</title>" if title else ""
         self.add("g", kind, said + "".join(parts.parts), **more)
 
-    def html(
-        self, title: str, width: float, height: float, head: str = "", foot: str = "", top: float = 0
-    ) -> str:  # fmt: skip
+    def html(self, title: str, width: float, height: float, head: str = "", foot: str = "", top: float = 0) -> str:
         """Return the whole as HTML: it keeps its size, and scrolls sideways where there is no room. `title`: its name;
         `head` and `foot`: HTML above and below, which do not scroll; `top`: the height at which it begins.
         """
