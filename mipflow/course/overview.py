@@ -34,7 +34,8 @@ def how_far() -> Words:
 
 
 def _row(book: Path, here: Path) -> dict[str, object]:
-    lab, title = book.name[:2], TITLE.search(book.read_text(encoding="utf-8", errors="replace"))
+    lab = book.name[:2]
+    title = TITLE.search(book.read_text(encoding="utf-8", errors="replace"))
     kept = Progress(lab, here)
     try:
         tasks, asked = exercises_of(lab).EXERCISES, exercises_of(lab).QUESTIONS

@@ -243,7 +243,8 @@ def prediction(name: str) -> Prediction:
     """Return the learner's answers to a question of a lab. Raises ProtocolMisuse for an unknown name, DatasetError."""
     known: dict[str, Question] = exercises_of(lab_of(name)).QUESTIONS
     check(one_of(*known), question=name)
-    kept, before = progress(lab_of(name)), _asked.get(name)
+    kept = progress(lab_of(name))
+    before = _asked.get(name)
     if before is None or before._kept is not kept or before.question is not known[name]:
         _asked[name] = Prediction(known[name], kept)
     return _asked[name]

@@ -46,7 +46,8 @@ def exercises_of(lab: str) -> ModuleType:
     path = file_of(lab)
     # Under a name of ours: a learner's function may call it, and the guard looks into strangers' code alone.
     name = f"mipflow.exercises.lab{lab}"
-    written, known = path.stat().st_mtime_ns, sys.modules.get(name)
+    written = path.stat().st_mtime_ns
+    known = sys.modules.get(name)
     if known is not None and vars(known).get("WRITTEN") == (str(path), written):
         return known
     try:

@@ -193,7 +193,9 @@ class DataFlowRedirector:
             return homes.primary  # no other is ever allocated (Figure 1)
         if (of_group := self.of_group(flow)) is not None:
             return of_group  # it is to share that one (page 14)
-        free, kept_for, without_flows = self._free(homes, self.in_the_way(flow.cn)), self.kept_for(flow), None  # 34
+        free = self._free(homes, self.in_the_way(flow.cn))  # 34
+        kept_for = self.kept_for(flow)
+        without_flows: Address | None = None
         for ha in (home.home_address for home in free if self.may_have(home, kept_for)):  # 35, 41 and 42: see `_free`
             if ha == homes.primary:  # the last resort, after those without flows
                 return without_flows or ha  # 39
@@ -206,7 +208,8 @@ class DataFlowRedirector:
         """Yield the home addresses that are not in the way (36, 37, 38 and 44), from the last (35) to the one before
         (41, 42). Where all were in the way, only younger ones are looked at until one has been given back.
         """
-        state, last_first = (in_the_way, homes.primary, self.flows.given_back), self.rules.avoid_primary
+        state = (in_the_way, homes.primary, self.flows.given_back)
+        last_first = self.rules.avoid_primary
         is_full, oldest = True, self._youngest if last_first and self._full == state else -1
         for home in reversed(homes) if last_first else homes:
             if home.number <= oldest:
@@ -243,7 +246,8 @@ class DataFlowRedirector:
         """Return a home address of the flow's group for which no flow outside the group has the same binding."""
         if flow.group is None:
             return None
-        kept_for, groups = self.kept_for(flow), self.flows.groups_in_the_way
+        kept_for = self.kept_for(flow)
+        groups = self.flows.groups_in_the_way
         for other in self.flows.of_group(flow.group):
             home = None if other is flow or other.home_address is None else self.homes.get(other.home_address)
             if home and self.may_have(home, kept_for) and groups(home.home_address, flow.cn) <= {flow.group}:

@@ -233,7 +233,8 @@ def _homes(one: Side, other: Side) -> Iterator[Difference]:
         (a, since), (b, then) = homes[0][name], homes[1][name]
         if a != b:
             told = f"{a} in {one.name} (since {seconds(since)}), {b} in {other.name} (since {seconds(then)})"
-            at_s, whose = min(since, then) / NS_PER_S, the_flow(name)
+            at_s = min(since, then) / NS_PER_S
+            whose = the_flow(name)
             said = f"{whose[0].upper()}{whose[1:]} has the home address {told}."
             yield Difference("home address", name, a, b, at_s, said)
 

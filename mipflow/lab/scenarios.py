@@ -78,7 +78,8 @@ def figure2(
         "home_router": home_router, "ingress_filtering": ingress_filtering, "enhanced": enhanced,
         "trains": trains,
     }  # fmt: skip
-    settings, like_the_second = _check(own, more), {f"cn{number}": LINKS["cn2"] for number in range(3, cns + 1)}
+    settings = _check(own, more)
+    like_the_second = {f"cn{number}": LINKS["cn2"] for number in range(3, cns + 1)}
     check(optional(LINKS_BY_NAME), TopologyError, links=links)
     spec, total = changed("link", {**LINKS, **like_the_second}, links), max(cns, 2)
     usual: Maker = partial(CorrespondentNode, part=EnhancedCorrespondent) if enhanced else CorrespondentNode
@@ -115,7 +116,8 @@ def access_network(
 
 def _home_agent(network: Network, internet: Router, spec: Mapping[str, Link], home_router: bool) -> HomeAgent:
     """Build the home link with its home agent, which is its router too, or stands behind one of its own."""
-    agent, link = HomeAgent(network, "HA", 4.0, 2.0), network.add_segment("home", spec["home"], HOME)
+    agent = HomeAgent(network, "HA", 4.0, 2.0)
+    link = network.add_segment("home", spec["home"], HOME)
     gateway: Router = Router(network, "HR", 4.0, 1.0) if home_router else agent
     if home_router:
         gateway.serve(link)
@@ -129,7 +131,8 @@ def _correspondent(
     network: Network, internet: Router, spec: Mapping[str, Link], number: int, maker: Maker, total: int
 ) -> CorrespondentNode:  # fmt: skip
     """Build correspondent node `number` (from 0) of `total`; they stand down the right side of the picture."""
-    name, prefix = f"CN{number + 1}", Prefix.parse(f"2001:db8:{FIRST_CN_NETWORK + number:x}::/64")
+    name = f"CN{number + 1}"
+    prefix = Prefix.parse(f"2001:db8:{FIRST_CN_NETWORK + number:x}::/64")
     segment = network.add_segment(name.lower(), spec[name.lower()], prefix)
     internet.serve(segment)
     top = min(1.0 + 0.25 * (total - 2), 2.0)

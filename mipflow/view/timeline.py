@@ -93,7 +93,8 @@ def timeline(
         return Picture(title, sentences, rows, drawing=f"<p>{escape(title)}: {why}.</p>")
     styles = flow_styles({flow: cut(words.flows[flow], MOST_LETTERS) for flow in shown})
     left_out = f"not drawn: {count(len(flows) - len(shown), 'flow')}" if len(flows) > len(shown) else ""
-    curves, span_s = [Curve(flow, NS_PER_MS, came[flow]) for flow in shown], (start_ns / NS_PER_S, end_ns / NS_PER_S)
+    curves = [Curve(flow, NS_PER_MS, came[flow]) for flow in shown]
+    span_s = (start_ns / NS_PER_S, end_ns / NS_PER_S)
     chart = _Chart(styles, span_s, story, own, lost, "not traced" if untraced else "nothing sent")
     sent = [curve for flow in shown for curve in _sequences(trace, flow, start_ns, end_ns)]
     return Picture(title, sentences, rows, drawing=chart.html(title, curves, sent, left_out))
@@ -319,7 +320,8 @@ class _Chart:
 def _pieces(points: list[Point]) -> list[list[Point]]:
     """Return a curve in pixels, cut where nothing arrived for long: no line says what nobody has measured."""
     gaps = sorted(later[0] - before[0] for before, later in pairwise(points))
-    most, pieces = max(GAP, GAP_FACTOR * gaps[len(gaps) * 9 // 10]) if gaps else 0, [[points[0]]]
+    most = max(GAP, GAP_FACTOR * gaps[len(gaps) * 9 // 10]) if gaps else 0
+    pieces = [[points[0]]]
     for before, later in pairwise(points):
         if later[0] - before[0] > most:
             pieces.append([])

@@ -168,7 +168,8 @@ class Classroom:
         asked = Counter(belief for belief, _ in last)
         held = [(belief, vote) for (belief, _), vote in last.items() if vote.answer.misconception == belief]
         holding = Counter(belief for belief, _ in held)
-        certain, beliefs = Counter(belief for belief, vote in held if vote.confidence == CERTAIN), _catalogue()
+        certain = Counter(belief for belief, vote in held if vote.confidence == CERTAIN)
+        beliefs = _catalogue()
         rows: list[Row] = [
             {
                 "belief": belief, "certain": certain[belief], "hold it": holding[belief], "were asked": asked[belief],

@@ -63,7 +63,8 @@ def check(number: str | float, answers: Mapping[str, Any] | None = None) -> Resu
     given = task.taken(names)
     who, kept = student(), progress(lab_of(number))
     verdict, printed = judged(task, given, who)
-    tries, opened = _enter(task, given, verdict, who, kept), kept.hints(number)
+    tries = _enter(task, given, verdict, who, kept)
+    opened = kept.hints(number)
     has_more = opened < len(task.hints) and verdict.status in ("wrong", "error")
     more = f'hint("{number}") opens a hint.' if has_more else ""
     result = Result(
@@ -154,7 +155,8 @@ def _lost(verdict: Verdict, tries: int) -> Iterator[Words]:
         if not steps:
             yield words_of(f"Nothing is earned for {what}: no story comes to it, or all answers are alike.")
         elif steps[-1] is not verdict.steps[-1]:
-            told, rows = f"Lost, {what}: the shortest story, in {count(len(steps), 'step')}", evidence(steps, tries)
+            told = f"Lost, {what}: the shortest story, in {count(len(steps), 'step')}"
+            rows = evidence(steps, tries)
             html = f"<details><summary>{escape(told)}</summary>{html_table(rows)}</details>"
             yield Words(html, "\n".join([f"{told}:", *lines(rows)]))
 

@@ -302,7 +302,8 @@ class OwnNode:
                 upper(arrival)
                 return
             self._asking = entry.flow_id
-            came_by, home = f"CoA {arrival.interface.name}", self._name(arrival.destination)
+            came_by = f"CoA {arrival.interface.name}"
+            home = self._name(arrival.destination)
             packet = FlowPacket(entry.flow_id, self._name(arrival.source), home, came_by)
             self.mn.went_up = went_up = list[int]()
             why = "your incoming() did not hand it up"

@@ -225,7 +225,8 @@ def nearest(
 
     A version that is only near counts as far as its feedback speaks of the steps that go wrong here.
     """
-    wrong, done = [step for steps in plays for step in steps if not step.is_right], [_outcome(steps) for steps in plays]
+    wrong = [step for steps in plays for step in steps if not step.is_right]
+    done = [_outcome(steps) for steps in plays]
     is_wrong = [any(not step.is_right for step in steps) for steps in plays]
     best, found = enough, None
     for version, outcomes in known:

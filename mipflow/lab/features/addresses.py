@@ -46,7 +46,8 @@ def with_dhcpv6(world: World) -> None:
     """Put a DHCPv6 server on the home link, from which the mobile node leases home addresses through a home agent as
     relay (page 8; RFC 6275 section 10.4.4).
     """
-    home, leases = world.network.segments["home"], Leases(DHCP_SERVER_DUID, world.ha.home.prefix, FIRST_LEASE)
+    home = world.network.segments["home"]
+    leases = Leases(DHCP_SERVER_DUID, world.ha.home.prefix, FIRST_LEASE)
     server = Dhcpv6Server(world.network, "DHCP", 5.6, 3.1 if len(world.home_agents) > 3 else 2.6, leases=leases)
     server.settle(home, DHCP_SERVER)
     for agent in world.home_agents:

@@ -67,7 +67,8 @@ class Credulous(Correspondent):
             self.unbind(home_address)
         indices = update.option(NonceIndices)
         if indices is not None:  # a mobile node expects a proof in its acknowledgement
-            is_kept, home_token = update.lifetime_units > 0, self.nonces.home_token(home_address, indices.home)
+            is_kept = update.lifetime_units > 0
+            home_token = self.nonces.home_token(home_address, indices.home)
             care_of_token = self.nonces.care_of_token(care_of, indices.care_of) if is_kept else None
             key, signed = binding_management_key(home_token, care_of_token), care_of if is_kept else home_address
             answer = BindingAcknowledgement(Status.ACCEPTED, update.sequence, update.lifetime_units)

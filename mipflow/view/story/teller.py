@@ -187,7 +187,8 @@ class Teller:
         if is_shown and change.table == CACHE:
             told, brief, flows, is_key = self._bound(record)
         elif is_shown and change.table == TOKENS and change.after is not None:
-            how, about = str(change.after["how"]), f"the {change.key} token of {words.the(change.after['address'])}"
+            how = str(change.after["how"])
+            about = f"the {change.key} token of {words.the(change.after['address'])}"
             told, brief = f"{self.who(record.node)} {_HOW[how].format(about)}", f"{change.key} token {how}"
         elif is_shown:
             kind, told, brief, flows = self._mapped(record)
@@ -209,7 +210,8 @@ class Teller:
         words, who = self.words, self.who(record.node)
         before, after = record.change.before or {}, record.change.after or {}
         home, care_of = (after or before).get("home_address"), words.the(after.get("care_of_address"))
-        is_agent, flows = record.node in self.home_agents, self._flows_at(home, record.node)
+        is_agent = record.node in self.home_agents
+        flows = self._flows_at(home, record.node)
         if is_agent:  # those that a correspondent node sends straight to the mobile node do not come by
             rows = [row for row in self._flows() if _flow_of(row) in flows]
             flows = tuple(_flow_of(row) for row in rows if self._bound_at(words.address(row.get("cn")), home) is None)
