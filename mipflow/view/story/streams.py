@@ -128,17 +128,17 @@ class Streams(dict[int, Stream]):
             for number, packet, link in chain.from_iterable(zip(*part, strict=True) for part in parts):
                 trip = latest.get(id(packet))
                 if trip is None or ends[trip] != senders[link]:
-                    key, here, what = packet.sent_ns, senders[link], packet.payload
-                    some = (each for each in inside.get(key, ()) if ends[each] == here)
-                    trip = next((each for each in some if packets[each].payload == what), None)
-                    if trip is None:
+                    for trip in inside.get(packet.sent_ns, ()):
+                        if ends[trip] == senders[link] and packets[trip].payload == packet.payload:
+                            break
+                    else:
                         trip = len(firsts)
                         firsts.append(number)
                         lasts.append(number)
                         ends.append("")
                         packets.append(packet)
                         if unmade[number] is not packet:
-                            inside.setdefault(key, []).append(trip)
+                            inside.setdefault(packet.sent_ns, []).append(trip)
                     latest[id(packet)] = trip
                 lasts[trip] = number
                 ends[trip] = receivers[link]
