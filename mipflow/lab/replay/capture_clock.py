@@ -13,12 +13,8 @@ from typing import NamedTuple
 
 from mipflow.sim.clock import NS_PER_S
 
-
-class Placed(NamedTuple):
-    """A packet's time on the one clock, in ns, and by how much that is later than its own stamp."""
-
-    time_ns: int
-    shift_ns: int
+Placed = tuple[int, int]
+"""A packet's time on the one clock, in ns, and by how much that is later than its own stamp."""
 
 
 class SetBack(NamedTuple):
@@ -26,9 +22,6 @@ class SetBack(NamedTuple):
 
     at_ns: int
     by_ns: int
-
-
-NOWHERE = Placed(0, 0)
 
 
 class OneClock:
@@ -66,7 +59,7 @@ class OneClock:
         if time_ns < latest_ns - NS_PER_S:
             self.steps.append(SetBack(latest_ns - shift_ns, latest_ns - time_ns))
             time_ns, shift_ns = latest_ns, latest_ns - stamp_ns
-        here = tuple.__new__(Placed, (time_ns, shift_ns))  # as Placed() does it, in half the time
+        here = time_ns, shift_ns
         if time_ns >= latest_ns:
             self._latest[of] = here
         if self.heads.get(section) is None:
@@ -82,7 +75,7 @@ class OneClock:
             self._before[section] = here
             return here
         self.is_unsure = not self._knows_heads
-        return self._last or next(filter(None, self.heads.values()), NOWHERE)
+        return self._last or next(filter(None, self.heads.values()), (0, 0))
 
 
 class Silences:

@@ -102,7 +102,7 @@ class Connection:
     def take(self, packet: Heard) -> None:
         """Add a segment, which comes behind all others."""
         way, flags = packet.way, packet.flags
-        is_syn, is_fin = flags & SYN == SYN, flags & FIN == FIN
+        is_syn = flags & SYN == SYN
         if is_syn and not self._has_syn:
             self.opener, self._has_syn = opener(packet), True
         self.packets += 1
@@ -111,7 +111,7 @@ class Connection:
         if flags & RST:
             self._is_reset = True
             return
-        near, far = way.ends
+        (near, far), is_fin = way.ends, flags & FIN == FIN
         if not is_syn:
             self._settled.add(near)
         elif self._numbers.setdefault(near, packet.sequence) != packet.sequence:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from itertools import islice
-from operator import attrgetter
 from pathlib import Path
 
 from mipflow.arguments import PATH, WORD, check, function, number, optional, whole
@@ -40,8 +39,6 @@ LONGEST_S = 24 * 3600
 SILENCE_S, SILENCES = 3600, number(0.001, LONGEST_S, "a number of seconds")
 """Seconds to which a silence, in which no flow has a packet, is cut unless told otherwise."""
 _REPORT_EVERY = 10_000
-_FIELDS = attrgetter(*"time_ns way.number octets flags sequence acknowledgement shift_ns elsewhere data".split())
-"""Gives the fields of a packet as a row has them."""
 
 Progress = Callable[[str], None]
 PROGRESS = function("sentence")
@@ -187,7 +184,7 @@ def _in_any_order(ways: list[Way], heard: Iterable[tuple[int, Heard]], clock: On
     """Number of a way of such a host, and whether it leads to the other end -> the way with that end's name."""
     for count, packet in heard:
         way = packet.way
-        rows.add((packet.time_ns, count, *_FIELDS(packet)[1:]))
+        rows.add((packet.time_ns, count, *_row(packet)[1:]))
         if way.is_to_itself:
             found = (not packet.flags & SYN, packet.time_ns, count), opener(packet)
             own[way.key] = min(found, own.get(way.key, found))
@@ -307,10 +304,18 @@ def _connections(heard: Iterable[Heard], silence_ns: int) -> tuple[list[Connecti
         connection.last_ns = packet.time_ns
         if not is_whole or connection.packets == 1:
             times.add((packet.time_ns, which, order, packet.shift_ns, b""))
-        packets.add(which, _FIELDS(packet))
+        packets.add(which, _row(packet))
     if is_whole:
         add_latest()
     return [*numbers], times, packets, skipped
+
+
+def _row(packet: Heard) -> Row:
+    """Return the fields of a packet, as a row has them."""
+    return (
+        packet.time_ns, packet.way.number, packet.octets, packet.flags, packet.sequence, packet.acknowledgement,
+        packet.shift_ns, packet.elsewhere, packet.data,
+    )  # fmt: skip
 
 
 def _is_no_beginning(packet: Heard) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
+from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mipflow.lab.replay.capture_clock import OneClock, Placed, SetBack, Silences
+from mipflow.lab.replay.capture_clock import OneClock, SetBack, Silences
 
 Stamp = tuple[int, int, int | None]
 """Section, interface, and time stamp in nanoseconds."""
@@ -15,12 +16,19 @@ S = 1_000_000_000
 YEAR = 365 * 86_400 * S
 
 
+class Placed(NamedTuple):
+    """A packet's time on the one clock, in ns, and by how much that is later than its own stamp."""
+
+    time_ns: int
+    shift_ns: int
+
+
 def one_clock(stamps: list[Stamp]) -> tuple[list[Placed], list[SetBack]]:
     """Place all packets, and return where the clock was set back; the second clock knows what the first one saw."""
     first = OneClock()
     guessed = [first.place(*stamp) for stamp in stamps]
     second = OneClock(first.heads)
-    placed = [second.place(*stamp) for stamp in stamps]
+    placed = [Placed(*second.place(*stamp)) for stamp in stamps]
     assert first.steps == second.steps and first.heads == second.heads and not second.is_unsure
     assert first.is_unsure or guessed == placed
     return placed, second.steps
