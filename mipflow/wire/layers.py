@@ -1,7 +1,7 @@
 """The one door to scapy: the parts of it that mipflow uses, and the layers that it lacks.
 
 Takes nothing; gives scapy's modules and classes as attributes. Importing this module does not import scapy:
-the first attribute that is asked for does (about 0.4 s).
+the first attribute that is asked for does (some tenths of a second).
 """
 
 from __future__ import annotations
