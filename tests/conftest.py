@@ -287,10 +287,17 @@ def browser(chromium: str) -> Iterator[Any]:
 @pytest.fixture
 def browser_page(browser: Any) -> Iterator[Any]:
     """Return a fresh playwright page of 1280x720, which shares no cookie, file or setting with another."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
-    context.set_default_timeout(PATIENCE_MS)
+    context = new_context(browser)
     yield context.new_page()
     context.close()
+
+
+def new_context(browser: Any) -> Any:
+    """Return a place for pages of 1280x720 that share nothing with those of others, and are waited for with patience.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(PATIENCE_MS)
+    return context
 
 
 @pytest.fixture

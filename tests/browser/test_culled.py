@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.browser.learner import Learner, watched
 from tests.browser.test_lab07 import ONE_FLOW
-from tests.conftest import serving
+from tests.conftest import new_context, serving
 
 NAME = "07_figure_six"
 
@@ -32,7 +32,7 @@ def opened(context: Any, address: str) -> Iterator[Any]:
 
 
 def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path: Path) -> None:
-    context = browser_page.context.browser.new_context(viewport={"width": 1280, "height": 720})
+    context = new_context(browser_page.context.browser)
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()
     with serving(tmp_path / "first") as (address, server), opened(context, address) as page:

@@ -226,4 +226,4 @@ def test_no_picture_is_on_its_way_where_a_cell_before_it_fails(
     page.locator(".mipflow-building").wait_for()
     (served_folder / "labs" / "seen").touch()
     page.locator(".jp-OutputArea").get_by_text("ZeroDivisionError").first.wait_for()
-    page.locator(".mipflow-building").wait_for(state="detached")
+    page.locator(".mipflow-building").wait_for(state="detached", timeout=3000)
