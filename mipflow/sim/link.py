@@ -16,7 +16,7 @@ from typing import Annotated, Protocol
 
 from mipflow.arguments import FLAG, MILLISECONDS, check, check_fields, function, instance, number, optional, whole
 from mipflow.errors import TopologyError
-from mipflow.sim.boarding import Boarding
+from mipflow.sim.boarding import NEVER, Boarding
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Clock, Unique
 from mipflow.sim.trace import LOST, ROW, ChannelName, Trace
 from mipflow.wire.address import Address
@@ -110,7 +110,8 @@ class Channel(Unique):
         self.segment, self.sender, self.receiver, self.number = segment, sender, receiver, number
         self.receive, self.clock, self.trace = receiver.receive, network.clock, network.trace
         self.last_ns = 0
-        self.send, self._set = network.quick_way(self)
+        self.send, self.set_quick = network.quick_way(self)
+        """What takes packets over, and what says which sizes go the quick way there (`quick_ways`)."""
         self.configure(segment.link)
 
     def configure(self, link: Link) -> None:
@@ -120,7 +121,7 @@ class Channel(Unique):
         self.delay_ns = round(link.delay_ms * NS_PER_MS)
         # The backlog of a first-in-first-out queue in octets is its time to drain times the rate.
         unlimited = link.queue_bytes is None or link.rate_bps is None
-        self.queue_ns = 1 << 62 if unlimited else self.serialisation_ns(link.queue_bytes or 0)
+        self.queue_ns = NEVER if unlimited else self.serialisation_ns(link.queue_bytes or 0)
         self.refresh()
 
     def refresh(self) -> None:
@@ -130,24 +131,9 @@ class Channel(Unique):
         self.segment.network.trains.recall(self)
         link, segment = self.link, self.segment
         faulty = link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check or not self.is_up
-        self._is_quick = not faulty
-        self._times = {} if faulty else _times(link.rate_bps, link.mtu)
-        self._set(self.queue_ns, self.delay_ns, self._times)
-
-    @property
-    def is_plain(self) -> bool:
-        """True where every packet that fits the link arrives, one after the other."""
-        return self._is_quick and self.queue_ns >= 1 << 62
-
-    def lend(self, send: Callable[[Packet, int, int], int]) -> int:
-        """Let `send` take over all packets in the place of `send_slowly`; return until when the link is busy."""
-        self.send_slowly = send  # type: ignore[method-assign, assignment]
-        return self._set(self.queue_ns, self.delay_ns, {})
-
-    def take_back(self, busy_ns: int) -> None:
-        """Send again as before `lend`; the link is busy until then (nanoseconds)."""
-        del self.send_slowly
-        self._set(self.queue_ns, self.delay_ns, self._times, busy_ns)
+        self.is_quick = not faulty
+        self.times = {} if faulty else _times(link.rate_bps, link.mtu)
+        self.set_quick(self.times)
 
     def serialisation_ns(self, size: int) -> int:
         """Return the nanoseconds that `size` octets take to send: exact."""
@@ -192,8 +178,8 @@ class Channel(Unique):
             self.leave(packet, now, start, done + self.delay_ns, lost)
             packet = twin
         self.leave(packet, now, start, done + self.delay_ns, self._is_lost())
-        if self._is_quick:
-            self._times[packet.size] = done - start
+        if self.is_quick:
+            self.times[packet.size] = done - start
         return done
 
     def _is_lost(self) -> bool:
@@ -227,8 +213,8 @@ def _times(rate_bps: int | None, mtu: int) -> dict[int, int]:
 
 
 def quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
-    """Make the function that makes `send` of a channel, and what sets its properties; all channels of a network share
-    its values, so that these are in the processor's cache.
+    """Make the function that makes `send` and `set_quick` of a channel; all channels of a network share its values, so
+    that these are in the processor's cache.
 
     Every packet-hop of every run goes through `send`. As a closure it reaches its values without a look into an object
     each time, which is a quarter of the speed of the whole simulator.
@@ -263,12 +249,13 @@ def quick_ways(clock: Clock, trace: Trace) -> Callable[[Channel], QuickWay]:
             elif selective:
                 trace.hop(packet, number, now, start, arrived)
 
-        def set_properties(queue_: int, delay_: int, times_: dict[int, int], busy_: int = 0) -> int:
+        def set_quick(quick: dict[int, int], busy_ns: int = 0) -> int:
+            """Send as the channel is now, sizes of `quick` the quick way; the link is busy until then at the least."""
             nonlocal busy, queue, delay, times
-            busy, queue, delay, times = max(busy, busy_), queue_, delay_, times_
+            busy, queue, delay, times = max(busy, busy_ns), channel.queue_ns, channel.delay_ns, quick
             return busy
 
-        return send, set_properties
+        return send, set_quick
 
     return quick_way
 

@@ -168,8 +168,7 @@ class Crowd(Segment):
         if is_new:
             self._reached[sender][receiver] = None
             if last is not None and any(last.among([receiver])):
-                channel.lend(channel.send_slowly)
-                channel.take_back(last.until_ns)
+                channel.set_quick(channel.times, last.until_ns)
         return channel
 
     def is_usual(self, port: Port) -> bool:

@@ -62,11 +62,13 @@ class Lane:
         """How many trains go on from here to another lane."""
         self.due_ns = NEVER
         """No packet of a train enters before."""
-        self.busy_ns = channel.lend(self.send)
+        self.busy_ns = channel.set_quick({})
+        channel.send_slowly = self.send  # type: ignore[method-assign]
 
     def close(self) -> None:
         """Give the channel back."""
-        self.channel.take_back(self.busy_ns)
+        del self.channel.send_slowly
+        self.channel.set_quick(self.channel.times, self.busy_ns)
 
     def send(self, packet: Packet, now: int, start: int) -> int:
         """Send an ordinary packet among those of trains, as the channel does by itself."""

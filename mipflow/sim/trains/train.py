@@ -39,7 +39,8 @@ class Way:
         packet, channel = departure.make(0), departure.channel
         for _ in range(MOST_HOPS):
             is_logged = channel.trace.mode == "control" and is_control(packet)
-            if not channel.is_plain or packet.size > channel.mtu or is_logged:
+            is_plain = channel.is_quick and channel.queue_ns == NEVER  # all that fits arrives, one after the other
+            if not is_plain or packet.size > channel.mtu or is_logged:
                 break
             self._note(packet)
             self.nodes.append(channel.receiver.owner)

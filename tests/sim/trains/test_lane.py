@@ -17,9 +17,7 @@ from tests.node.nodes import Path
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=20), st.integers(1, 9))
 def test_items_leave_as_a_queue_lets_them(times: list[int], serialisation_ns: int) -> None:
-    channel = SimpleNamespace(
-        delay_ns=100, number=0, trace=SimpleNamespace(mode="off"), lend=lambda send: 7, take_back=lambda busy: None
-    )
+    channel = SimpleNamespace(delay_ns=100, number=0, trace=SimpleNamespace(mode="off"), set_quick=lambda times: 7)
     lane = Lane(channel, Order(Clock()), lambda lane, now: None)  # type: ignore[arg-type]
     end = Stop(None, 1, None)
     stop = Stop(None, 0, lane, serialisation_ns)
