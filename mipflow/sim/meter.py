@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from operator import sub
-from typing import ClassVar
 
 from mipflow.wire.address import Address
 from mipflow.wire.packet import Packet
@@ -20,10 +19,6 @@ class Meter:
     __slots__ = (
         "_delay_ns", "_gap_ns", "_last_ns", "_lost_datagrams", "_worst_ns", "lost", "lost_why", "received", "sent",
     )  # fmt: skip
-
-    of_sent: ClassVar = ("sent",)
-    of_received: ClassVar = ("received", "_delay_ns", "_gap_ns", "_last_ns", "_worst_ns")
-    """The counts that change as packets are sent, and as they are received."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -49,20 +44,13 @@ class Meter:
             self._gap_ns = now - self._last_ns
         self._last_ns = now
 
-    def arrived_in_order(self, times_ns: list[int], delays_ns: list[int]) -> None:
-        """Count packets as received at these times, one at least."""
-        self.received += len(times_ns)
-        self._delay_ns += sum(delays_ns)
+    def arrived_in_order(self, times_ns: list[int], delays_ns: list[int], count: int = 1, period_ns: int = 0) -> None:
+        """Count packets as received at these times, one at least, and `count` times in all, each a period later."""
+        self.received += count * len(times_ns)
+        self._delay_ns += count * sum(delays_ns)
         self._worst_ns = max(self._worst_ns, *delays_ns)
-        gaps_ns = map(sub, times_ns, (self._last_ns, *times_ns))
-        self._gap_ns, self._last_ns = max(self._gap_ns, *gaps_ns), times_ns[-1]
-
-    def arrived_again(self, times_ns: list[int], delays_ns: list[int], count: int, period_ns: int) -> None:
-        """Count packets that were counted last as received `count` times more, each time a period later."""
-        self.arrived_in_order([t_ns + period_ns for t_ns in times_ns], delays_ns)
-        self.received += (count - 1) * len(times_ns)
-        self._delay_ns += (count - 1) * sum(delays_ns)
-        self._last_ns += (count - 1) * period_ns
+        self._gap_ns = max(self._gap_ns, *map(sub, times_ns, (self._last_ns, *times_ns)))
+        self._last_ns = times_ns[-1] + (count - 1) * period_ns
 
     def dropped(self, packet: Packet, why: str) -> None:
         """Count `packet` as lost, for a reason in words; further fragments of the same datagram count no more."""

@@ -90,7 +90,7 @@ def test_packets_that_arrive_again_count_like_those_that_arrive_one_by_one(offse
     delays = [offset * 7 % 50 for offset in offsets]
     quick, slow = Meter(), Meter()
     quick.arrived_in_order(times, delays)
-    quick.arrived_again(times, delays, count, 100)
+    quick.arrived_in_order([t + 100 for t in times], delays, count, 100)
     for number in range(count + 1):
         for t, delay in zip(times, delays, strict=True):
             slow.arrived(packet(t + 100 * number - delay), t + 100 * number)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from mipflow.sim.boarding import NEVER, Boarding
 from mipflow.sim.clock import NS_PER_MS, NS_PER_S, Callback
 from mipflow.sim.link import Channel
-from mipflow.sim.meter import Meter
 from mipflow.sim.network import Network
 from mipflow.sim.trains.answers import Forward, Nodes
 from mipflow.sim.trains.lane import Lane, Stop, sent_ns
@@ -44,6 +43,8 @@ BEAT_NS = 8 * NS_PER_S
 READ = ("_columns", "carried", "packet", "packets", "read_columns")
 """Names of the trace by which its hops are read."""
 HOPS = ("packet_events",)
+SENT, RECEIVED = ("sent",), ("received", "_delay_ns", "_gap_ns", "_last_ns", "_worst_ns")
+"""The counts of a meter that change as packets are sent, and as they are received."""
 BATCH, BATCH_EACH = 20_000, 40
 """About how many items are computed at once, and so many more for each train: they fit the processor's caches."""
 LONGEST_PERIOD_NS = NS_PER_S
@@ -459,6 +460,6 @@ def _counted(train: Train) -> Iterator[tuple[object, tuple[str, ...], int]]:
         for take in takes:
             yield take.thing, take.names, since_ns
     if train.sent is not None:
-        yield train.sent, Meter.of_sent, 0
+        yield train.sent, SENT, 0
     if train.received is not None:
-        yield train.received, Meter.of_received, first_ns
+        yield train.received, RECEIVED, first_ns

@@ -155,7 +155,7 @@ class Train(Sender):
         if times:
             self.delivered_ns += by_ns
             if self.received is not None:
-                self.received.arrived_again(times, delays, count, period_ns)
+                self.received.arrived_in_order([t_ns + period_ns for t_ns in times], delays, count, period_ns)
             for take in self.way.sink.takes:
                 take.add(count * len(times), self.way.departure.octets, times[-1] + by_ns)
 
