@@ -148,7 +148,7 @@ class Trace(Unique):
         self.new_rows = bytearray()
         """The hops since the columns were last read, each packed by ROW: one call for five columns, which is quick."""
         self.unmade: list[Packet] = []
-        """The packet of each hop, some of them promised only: nothing is in their places yet."""
+        """The packet of each hop, some of them promised only: None is in their places yet."""
         self.promises: list[Promise] = []
         """The makers of packets that are not made yet, in order."""
         self._channels: list[ChannelName] = []
@@ -177,11 +177,6 @@ class Trace(Unique):
             return
         self.new_rows += ROW.pack(sent_ns, started_ns, arrived_ns, channel, packet.hop_limit)
         self.unmade.append(packet)
-
-    def promise(self, count: int, promise: Promise) -> None:
-        """Have a place for each of `count` packets, which are made when somebody reads them."""
-        self.promises.append(promise)
-        self.unmade += [None] * count  # type: ignore[list-item]
 
     def warn_if_large(self) -> None:
         """Say once that the trace grows beyond what a notebook should hold."""

@@ -313,7 +313,8 @@ def test_promised_packets_are_made_once_when_somebody_looks_and_stand_in_their_p
 
     def promise(first: int) -> None:
         trace.new_rows += ROW.pack(0, 0, 1, 0, 64) * 2
-        trace.promise(2, Two(first))
+        trace.promises.append(Two(first))
+        trace.unmade += [None, None]
 
     add_channel(trace, ChannelName("link", "A", "eth0", "B", "eth0"))
     trace.hop(datagram(100, 0), 0, 0, 0, 1)

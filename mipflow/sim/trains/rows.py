@@ -132,7 +132,8 @@ class Rows:
         for row, end_row, periods, times in parts:
             rows += _later(stretch.octets[row * ROW.size : end_row * ROW.size], periods * period_ns, period_ns, times)
         told = Written(len(self._trace.unmade), begin, end, stretch.stops, stretch.sent_ns, period_ns)
-        self._trace.promise(end - begin, told)
+        self._trace.promises.append(told)
+        self._trace.unmade += [None] * (end - begin)  # type: ignore[list-item]
         self._written = end
         if end == size * stretch.times:
             self._stretches.popleft()
