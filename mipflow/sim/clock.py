@@ -180,29 +180,15 @@ class Uncollected:
         self._restore()
 
 
-_ASKED: ContextVar[str] = ContextVar("asked", default="")
-"""The name of the learner's function that is being asked for its answer; empty for none."""
-
-
-class Asked:
-    """Refuse to let time pass in any world, or to change one by a call, while a learner's function is to answer.
-
-    It is no `contextmanager`: the standard library's code may be stopped as the learner's is.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        self._token = _ASKED.set(self._name)
-
-    def __exit__(self, *raised: object) -> None:
-        _ASKED.reset(self._token)
+ASKED: ContextVar[str] = ContextVar("asked", default="")
+"""The name of the learner's function that is being asked for its answer, empty for none: meanwhile time passes in no
+world, and no call changes one.
+"""
 
 
 def check_unasked(what: str) -> None:
     """Raise ProtocolMisuse for a call inside a learner's function that is asked, as in "flow 1 cannot be closed"."""
-    if name := _ASKED.get():
+    if name := ASKED.get():
         why = f"somebody waits for the answer of your {name}(), which may look at worlds but not drive one"
         raise ProtocolMisuse(f"{what}: {why}; return first, and do it afterwards", name)
 

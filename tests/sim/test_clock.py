@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mipflow.errors import ProtocolMisuse
-from mipflow.sim.clock import NS_PER_S, Asked, Clock, Timer, seconds
+from mipflow.sim.clock import ASKED, NS_PER_S, Clock, Timer, seconds
 
 
 @given(st.lists(st.integers(0, 20), max_size=60))
@@ -103,10 +105,19 @@ def test_a_run_inside_a_run_is_refused_and_the_outer_one_ends_when_it_should(inn
     assert seen[2:] == ["at 15"] and clock.heap == []
 
 
+@contextmanager
+def asked(name: str) -> Iterator[None]:
+    token = ASKED.set(name)
+    try:
+        yield
+    finally:
+        ASKED.reset(token)
+
+
 def test_no_clock_runs_while_a_learners_function_is_asked() -> None:
     clock, other = Clock(), Clock()
-    with Asked("policy"):
-        with pytest.raises(ProtocolMisuse), Asked("assign"):
+    with asked("policy"):
+        with pytest.raises(ProtocolMisuse), asked("assign"):
             clock.run_until(1)
         for each in (clock, other):
             with pytest.raises(ProtocolMisuse, match=r"somebody waits for the answer of your policy\(\)"):

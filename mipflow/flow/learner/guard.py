@@ -21,7 +21,7 @@ from typing import Any
 from mipflow.arguments import FUNCTION, fits
 from mipflow.errors import FunctionFailed, class_name, shown
 from mipflow.flow.learner.read_only import read_only
-from mipflow.sim.clock import Asked
+from mipflow.sim.clock import ASKED
 
 TWO_SECONDS = 2.0
 """How long a learner's function may take for one call."""
@@ -93,8 +93,11 @@ class Guarded:
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the learner's function and give its answer. Raises FunctionFailed."""
-        with Asked(self.name):
+        token = ASKED.set(self.name)
+        try:
             return self._answer(arguments)
+        finally:
+            ASKED.reset(token)
 
     def set_up(self, *arguments: Any) -> Any:
         """Call a function that nobody waits for: it may open flows in a world. Raises FunctionFailed."""
