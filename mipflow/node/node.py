@@ -19,7 +19,7 @@ from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment
 from mipflow.sim.network import Network, Role
-from mipflow.sim.trace import Change
+from mipflow.sim.trace import Change, Decided
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
@@ -547,7 +547,7 @@ class Node:
 
     def decided(self, what: str, why: str) -> None:
         """Put a decision that no table shows into the trace."""
-        self.network.trace.decided(self.clock.now, self.name, what, why)
+        self.network.trace.records.append(Decided(self.clock.now, self.name, what, why))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

@@ -11,11 +11,10 @@ import warnings
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from numbers import Integral
 from struct import Struct
 from sys import byteorder
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from mipflow.arguments import check, number, one_of
 from mipflow.errors import ProtocolMisuse, shown
@@ -70,8 +69,7 @@ class Hop(NamedTuple):
     packet: Packet
 
 
-@dataclass(slots=True, frozen=True)
-class TableChanged:
+class TableChanged(NamedTuple):
     """A change of a table of `node`: a row came, changed or went."""
 
     t_ns: int
@@ -87,8 +85,7 @@ class TableChanged:
             rows[self.change.key] = self.change.after
 
 
-@dataclass(slots=True, frozen=True)
-class Dropped:
+class Dropped(NamedTuple):
     """A packet that `node`, or the link of that name, dropped, and the reason."""
 
     t_ns: int
@@ -97,8 +94,7 @@ class Dropped:
     packet: Packet
 
 
-@dataclass(slots=True, frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """A decision of `node` that no table shows; `what` is one of a few words, `why` a sentence."""
 
     t_ns: int
@@ -123,14 +119,9 @@ class Promise(Protocol):
         """
 
 
-class _Column:
-    """A column of a trace, for reading: new rows are put into the columns before."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def __get__(self, trace: Trace, owner: type[Trace]) -> array[int]:
-        return (trace.read_columns() if trace.new_rows else trace._columns)[self._number]
+def _column(number: int) -> Any:
+    """Make a column of a trace, for reading: new rows are put into the columns before."""
+    return property(lambda trace: trace.read_columns()[number])
 
 
 class Trace(Unique):
@@ -185,18 +176,6 @@ class Trace(Unique):
             size = f"{len(self)} packet-hops (about {len(self) // 16_000} MB)"
             warnings.warn(f"the trace holds {size}; trace='control' keeps signalling only", stacklevel=3)
 
-    def changed(self, t_ns: int, node: str, changes: list[Change]) -> None:
-        """Record the changes that a table operation of `node` returned."""
-        self.records.extend(TableChanged(t_ns, node, change) for change in changes)
-
-    def dropped(self, t_ns: int, node: str, reason: str, packet: Packet) -> None:
-        """Record that `node` dropped `packet`."""
-        self.records.append(Dropped(t_ns, node, reason, packet.copy()))
-
-    def decided(self, t_ns: int, node: str, what: str, why: str) -> None:
-        """Record a decision of `node`."""
-        self.records.append(Decided(t_ns, node, what, why))
-
     # --- reading -----------------------------------------------------------------------------------------------------
 
     @property
@@ -243,15 +222,15 @@ class Trace(Unique):
         rows.clear()
         return self._columns
 
-    sent = _Column(0)
+    sent: array[int] = _column(0)
     """The time at which each hop's packet was handed to its link, in nanoseconds."""
-    started = _Column(1)
+    started: array[int] = _column(1)
     """The time at which its first bit left, in nanoseconds."""
-    arrived = _Column(2)
+    arrived: array[int] = _column(2)
     """The time at which it arrived, in nanoseconds, or LOST."""
-    channel = _Column(3)
+    channel: array[int] = _column(3)
     """The number of its direction of a link, into `channels`."""
-    hop_limit = _Column(4)
+    hop_limit: array[int] = _column(4)
     """The packet's hop limit on that link."""
 
     def forget(self, first: int = 0) -> None:

@@ -18,7 +18,7 @@ from mipflow.errors import ProtocolMisuse
 from mipflow.sim import trace as trace_module
 from mipflow.sim.link import Link
 from mipflow.sim.network import Network
-from mipflow.sim.trace import ROW, Change, ChannelName, Trace, is_control
+from mipflow.sim.trace import ROW, Change, ChannelName, Decided, TableChanged, Trace, is_control
 from mipflow.wire.icmpv6 import EchoRequest, RouterSolicitation
 from mipflow.wire.mobility import HomeTestInit
 from mipflow.wire.packet import UDP, Opaque, Packet
@@ -142,7 +142,7 @@ def test_replay_of_changes_is_the_state_at_any_moment(operations: list[tuple[int
         after = None if value == 0 else {"value": value}
         if before is None and after is None:
             continue
-        trace.changed(now, node, [Change(table, str(key), before, after)])
+        trace.records.append(TableChanged(now, node, Change(table, str(key), before, after)))
         if after is None:
             del live[place]
         else:
@@ -159,11 +159,11 @@ def test_replay_of_changes_is_the_state_at_any_moment(operations: list[tuple[int
 
 
 def test_records_by_kind() -> None:
-    trace = Trace()
-    packet = Packet(A, B, UDP(1, 2))
-    trace.changed(1, "MN", [Change("t", "k", None, {"x": 1})])
-    trace.dropped(2, "HA", "a reason", packet)
-    trace.decided(3, "MN", "handover", "flow 1")
+    network = Network()
+    trace, packet = network.trace, Packet(A, B, UDP(1, 2))
+    network.record("MN", [Change("t", "k", None, {"x": 1})])
+    network.drop(packet, "a reason", "HA")
+    trace.records.append(Decided(3, "MN", "handover", "flow 1"))
     packet.hop_limit = 1
     assert [r.reason for r in trace.drops()] == ["a reason"]
     assert next(trace.drops()).packet.hop_limit == 64, "a dropped packet is kept as it was"
@@ -206,7 +206,7 @@ def test_same_run_same_digest() -> None:
     [
         lambda: digest(seed=2, sizes=(100,) * 40), lambda: digest(sizes=(100, 201)),
         lambda: digest(link=Link(loss=0.5, delay_ms=2)),
-        lambda: digest(twist=lambda trace: trace.decided(0, "MN", "a", "b")),
+        lambda: digest(twist=lambda trace: trace.records.append(Decided(0, "MN", "a", "b"))),
         lambda: digest(twist=lambda trace: setattr(trace.packets[0], "destination", A)),
     ],
 )  # fmt: skip
@@ -263,7 +263,7 @@ def test_tables_at_any_time_are_those_of_a_replay_from_the_start(steps: list[tup
             now += later
             before = {"n": rows[key]} if key in rows else None
             after = None if goes else {"n": number}
-            trace.changed(now, "N", [Change("t", key, before, after)])
+            trace.records.append(TableChanged(now, "N", Change("t", key, before, after)))
             rows = {name: n for name, n in rows.items() if name != key} | ({} if goes else {key: number})
             past.append((now, dict(rows)))
             if number % 7 == 0:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import networkx
 
-from mipflow.sim.trace import LOST, Change, ChannelName, Row, Trace
+from mipflow.sim.trace import LOST, Change, ChannelName, Decided, Dropped, Record, Row, TableChanged, Trace
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import (
     BindingAcknowledgement,
@@ -64,7 +64,7 @@ class Story:
 
     graph: networkx.Graph[str] = field(default_factory=networkx.Graph)
     hops: list[tuple[int, int, int, str, str, Packet]] = field(default_factory=list)
-    records: list[tuple[int, str, object]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name, (x, y, role, forwards) in NODES.items():
@@ -78,7 +78,8 @@ class Story:
             arrived = t_ns + round(self.graph.edges[a, b]["delay_ms"] * MS)
             if number == lose_at:
                 self.hops.append((t_ns, t_ns, LOST, a, b, packet))
-                self.records.append((t_ns, self.graph.edges[a, b]["segment"], (packet, "lost on the link")))
+                segment = self.graph.edges[a, b]["segment"]
+                self.records.append(Dropped(t_ns, segment, "lost on the link", packet.copy()))
                 return LOST
             self.hops.append((t_ns, t_ns, arrived, a, b, packet))
             t_ns = arrived
@@ -98,7 +99,7 @@ class Story:
 
     def table(self, t_ns: int, node: str, table: str, key: object, before: Row | None, after: Row | None) -> None:
         """A row of a table changes."""
-        self.records.append((t_ns, node, Change(table, str(key), before, after)))
+        self.records.append(TableChanged(t_ns, node, Change(table, str(key), before, after)))
 
     def trace(self) -> Trace:
         """Return all of it as a trace."""
@@ -109,14 +110,7 @@ class Story:
             numbers[b, a] = add_channel(trace, ChannelName(f"{a}-{b}", b, b_interface, a, a_interface))
         for sent, started, arrived, a, b, packet in sorted(self.hops, key=lambda hop: hop[0]):
             trace.hop(packet, numbers[a, b], sent, started, arrived)
-        for t_ns, where, what in sorted(self.records, key=lambda record: record[0]):
-            if isinstance(what, Change):
-                trace.changed(t_ns, where, [what])
-            elif isinstance(what, tuple):
-                trace.dropped(t_ns, where, what[1], what[0])
-            else:
-                kind = "care-of address" if " on " in str(what) else "handover"
-                trace.decided(t_ns, where, kind, str(what))
+        trace.records += sorted(self.records, key=lambda record: record.t_ns)
         return trace
 
 
@@ -171,7 +165,7 @@ def handover(
     begin, asked, end = round(start_s * S), round(asked_s * S), round(end_s * S)
     bound = begin - S
     for address, interface in ((WLAN, "wlan0"), (CELL, "cell0")):
-        story.records.append((0, "MN", f"{address} on {interface}"))
+        story.records.append(Decided(0, "MN", "care-of address", f"{address} on {interface}"))
     for home, sequence in ((HOME1, 1), (HOME2, 2)):
         row = binding(home, WLAN, sequence)
         story.table(bound, "HA", "binding cache", home, None, row)
@@ -198,7 +192,7 @@ def handover(
 
 def _signalling(story: Story, asked: int, end: int) -> Moments:
     cookie, token = bytes(8), bytes(range(8))
-    story.records.append((asked, "MN", "flow 2 is to move to cell0"))
+    story.records.append(Decided(asked, "MN", "handover", "flow 2 is to move to cell0"))
     rows = [mapping(VIDEO, HOME2, selected, at_cn) for selected, at_cn in ((WLAN, WLAN), (CELL, WLAN), (CELL, CELL))]
     story.table(asked, "MN", "flow mapping table", VIDEO, rows[0], rows[1])
     home_init = message(HOME2, CN1, HomeTestInit(cookie))

@@ -88,7 +88,7 @@ class PolicyServer(Host):
 
     def _ended(self, home_address: Address, how: str, why: str) -> None:
         why = f"number {self._waiting.pop(home_address)[0]} to {home_address}: {why}".removesuffix(": ")
-        self.network.trace.decided(self.clock.now, self.name, f"rules {how}", why)
+        self.decided(f"rules {how}", why)
 
     def _heard(self, arrival: Arrival) -> None:
         """Take the answer of a mobile node: its rules are not sent again."""

@@ -40,7 +40,7 @@ CALM_NS = 200 * NS_PER_MS
 """How long after a flow has boarded nothing is weighed: its last packets from before are still events."""
 BEAT_NS = 8 * NS_PER_S
 """How often everything is brought up to date where trains leap, so that the log stays short; else after each batch."""
-READ = ("_columns", "carried", "packet", "packets", "read_columns")
+READ = ("carried", "packet", "packets", "read_columns")
 """Names of the trace by which its hops are read."""
 HOPS = ("packet_events",)
 SENT, RECEIVED = ("sent",), ("received", "_delay_ns", "_gap_ns", "_last_ns", "_worst_ns")

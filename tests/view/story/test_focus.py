@@ -6,7 +6,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from mipflow.sim.trace import Trace
+from mipflow.sim.trace import Decided, Trace
 from mipflow.view.drawing.page import page
 from mipflow.view.drawing.picture import Picture
 from mipflow.view.ladder import MOST_MESSAGES, ladder
@@ -38,7 +38,7 @@ def many(flows: int) -> tuple[Trace, Story, dict[int, str]]:
             story.send(WLAN_WAY, Packet(home, CN1, UDP(9, 9, b"x"), label=flow, sent_ns=at), at + (number + 1) * MS)
         if flow == MOVED:
             end = (flows + 5) * 10 * MS
-            story.records.append((end, "MN", f"flow {flow} is to move to cell0"))
+            story.records.append(Decided(end, "MN", "handover", f"flow {flow} is to move to cell0"))
             moved = row | {"care_of_address": str(CELL), "interface": "cell0"}
             story.table(end, "MN", "flow mapping table", flow, row, moved)
             story.send(CELL_WAY, Packet(CELL, CN1, BindingUpdate(9), extensions=option), end + MS)

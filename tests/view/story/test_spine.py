@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mipflow as mf
 from mipflow.lab.world import World
 from mipflow.node.host import Host
-from mipflow.sim.trace import KEEP_EVERY, TableChanged, Trace
+from mipflow.sim.trace import KEEP_EVERY, Decided, TableChanged, Trace
 from mipflow.view.story.moment import TOGETHER_NS, joined
 from mipflow.view.story.spine import SHOWN, Spine, spine
 from mipflow.wire.mobility import MobilityMessage
@@ -111,7 +111,7 @@ class TestWindows:
         short = cost(story, at.asked, at.end)
         for number in range(20_000):
             story.table(number, "HA", "neighbors", number % 7, None, {"state": number})
-            story.records.append((number, "MN", "nothing"))
+            story.records.append(Decided(number, "MN", "handover", "nothing"))
         assert cost(story, at.asked, at.end) < short + KEEP_EVERY
 
 
