@@ -111,7 +111,7 @@ class Channel(Unique):
         self.receive, self.clock, self.trace = receiver.receive, network.clock, network.trace
         self.last_ns = 0
         self.send, self.set_quick = network.quick_way(self)
-        """What takes packets over, and what says which sizes go the quick way there (`quick_ways`)."""
+        """`send` takes packets over, and `set_quick` says which sizes go the quick way there (`quick_ways`)."""
         self.configure(segment.link)
 
     def configure(self, link: Link) -> None:
