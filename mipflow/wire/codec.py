@@ -14,7 +14,7 @@ from mipflow.errors import WireError
 from mipflow.wire import chain, icmpv6, layers
 from mipflow.wire import packet as values
 from mipflow.wire.decode import FORMS, MAX_EXTENSIONS, NEXT_HEADERS, decode, decode_beginning, decode_leniently
-from mipflow.wire.forms import number, octets
+from mipflow.wire.forms import number, octets, only_wire_errors
 from mipflow.wire.icmpv6 import IcmpMessage
 from mipflow.wire.mobility import BindingAuthorizationData, BindingError, MobilityMessage
 from mipflow.wire.options import write_options
@@ -35,12 +35,8 @@ def to_scapy(packet: Packet) -> layers.Layer:
     Raises WireError, naming field and value, for a packet that has no bytes: port 70000, a cookie of 7
     octets.
     """
-    try:
+    with only_wire_errors("{!r} cannot be written", packet):  # a value of a wrong type fails somewhere in scapy
         return _packet(packet)
-    except WireError:
-        raise
-    except Exception as error:  # a value of a wrong type fails somewhere in scapy: one kind of error for all of them
-        raise WireError(f"{packet!r} cannot be written: {error}", packet) from error
 
 
 def encode(packet: Packet) -> bytes:

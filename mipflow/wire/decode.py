@@ -7,20 +7,17 @@ that the two ends see. The numbers and forms of all headers but signalling stand
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from typing import TypeVar
 
 from mipflow.errors import WireError
 from mipflow.wire import chain, icmpv6, layers, packet
 from mipflow.wire.address import Address
-from mipflow.wire.forms import Form
+from mipflow.wire.forms import Form, only_wire_errors
 from mipflow.wire.icmpv6 import IcmpMessage, NeighborOption
 from mipflow.wire.mobility import MobilityMessage, MobilityOption, UnknownMobilityMessage
 from mipflow.wire.options import cut, read_options
 from mipflow.wire.packet import TCP, UDP, ExtensionHeader, Opaque, Packet, Sized
 
-Read = TypeVar("Read")
-
+UNREADABLE = "not readable as an IPv6 packet"
 MAX_TUNNELS = 8
 """The most packets inside a packet that are read (RFC 2473 section 4.1.1: a sender may limit them)."""
 MAX_EXTENSIONS = 32
@@ -53,25 +50,6 @@ FORMS: dict[type, Form] = {
 }
 
 
-def reading(what: str) -> Callable[[Callable[[bytes], Read]], Callable[[bytes], Read]]:
-    """Make a reader of octets raise nothing but WireError: `what` they are is never an exception to a node."""
-
-    def decorate(read: Callable[[bytes], Read]) -> Callable[[bytes], Read]:
-        @wraps(read)
-        def checked(data: bytes) -> Read:
-            try:
-                return read(bytes(data))
-            except WireError:
-                raise
-            except Exception as error:  # of scapy's many kinds
-                raise WireError(f"not readable as {what}: {error}", data) from error
-
-        return checked
-
-    return decorate
-
-
-@reading("an IPv6 packet")
 def decode(data: bytes) -> Packet:
     """Return the packet that these octets are, no more and no less.
 
@@ -79,29 +57,30 @@ def decode(data: bytes) -> Packet:
     verified with the home address in its place (RFC 6275 sections 6.1.1 and 11.3.1). Raises WireError with
     the reason for anything malformed, cut off or with a wrong checksum.
     """
-    return _packet(data)
+    with only_wire_errors(UNREADABLE, data):
+        return _packet(bytes(data))
 
 
-@reading("an IPv6 packet")
 def decode_leniently(data: bytes) -> Packet:
     """Return the packet that these octets are; where what an IPv6 header announces is bad, that as Opaque octets.
 
     So do routers and tunnels take it: it is for its destination to find out. Raises WireError where the outermost
     header itself is bad.
     """
-    return _packet(data, is_lenient=True)
+    with only_wire_errors(UNREADABLE, data):
+        return _packet(bytes(data), is_lenient=True)
 
 
-@reading("an IPv6 packet")
 def decode_beginning(data: bytes) -> Packet:
     """Return the packet that these octets begin, such as those in an ICMPv6 error.
 
     Its payload, which may be cut off and whose checksum is not looked at, is Opaque octets. Raises WireError where
     headers are bad or missing.
     """
-    header = _header(data, is_whole=False)
-    extensions, number, position = _extensions(data, header.nh)
-    return Packet(Address(header.src), Address(header.dst), Opaque(number, data[position:]), extensions=extensions)
+    with only_wire_errors(UNREADABLE, data):
+        header = _header(bytes(data), is_whole=False)
+        extensions, number, position = _extensions(data, header.nh)
+        return Packet(Address(header.src), Address(header.dst), Opaque(number, data[position:]), extensions=extensions)
 
 
 def _packet(data: bytes, depth: int = 0, pointer: int = 0, is_lenient: bool = False) -> Packet:

@@ -11,8 +11,7 @@ from typing import Any
 from mipflow.errors import WireError
 from mipflow.wire import layers
 from mipflow.wire.address import Address
-from mipflow.wire.decode import reading
-from mipflow.wire.forms import Value, on_wire
+from mipflow.wire.forms import Value, on_wire, only_wire_errors
 from mipflow.wire.options import cut
 from mipflow.wire.packet import DHCPV6_PORTS
 
@@ -214,13 +213,13 @@ def dhcpv6_layer(value: Any) -> layers.Layer:
     return layer
 
 
-@reading("DHCPv6")
 def decode_dhcpv6(data: bytes) -> Any:
     """Return the message that these octets are. Raises WireError with the reason for anything malformed or unknown."""
-    form = DhcpMessage.find(data[0] if data else None)
-    if len(data) < form.fixed:
-        raise WireError(f"a DHCPv6 message of {len(data)} octets; expected at least {form.fixed}", data)
-    return form.read(data, options=_options(data[form.fixed :]))
+    with only_wire_errors("not readable as DHCPv6", data):
+        form = DhcpMessage.find(data[0] if data else None)
+        if len(data) < form.fixed:
+            raise WireError(f"a DHCPv6 message of {len(data)} octets; expected at least {form.fixed}", data)
+        return form.read(data, options=_options(data[form.fixed :]))
 
 
 def _options(data: bytes) -> tuple[DhcpOption, ...]:

@@ -6,7 +6,8 @@ scapy would cut a number that is too large to its low bits, or fail with an erro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -16,6 +17,19 @@ from mipflow.wire import layers
 from mipflow.wire.address import Address
 
 Kind = TypeVar("Kind", bound="Value")
+
+
+@contextmanager
+def only_wire_errors(what: str, value: object) -> Iterator[None]:
+    """Raise nothing but WireError, whatever scapy makes of a `value`, which is never an exception to a node; what: what
+    does not go then, with {} for the value.
+    """
+    try:
+        yield
+    except WireError:
+        raise
+    except Exception as error:  # of scapy's many kinds
+        raise WireError(f"{what.format(value)}: {error}", value) from error
 
 
 def number(value: object, name: str, bits: int) -> int:
