@@ -67,11 +67,10 @@ class WithOptions:
     @property
     def size(self) -> int:
         """Octets on the wire, padding included (RFC 8200 section 4.2, RFC 6275 section 6.2.1)."""
-        position = self.fixed
-        for option in self.options:
-            unit, start = option.alignment
-            position += (start - position) % unit + option.size
-        return position + -position % 8
+        end = self.fixed
+        for start, option in self.placed():
+            end = start + option.size
+        return end + -end % 8
 
     def placed(self) -> Iterator[tuple[int, Value]]:
         """Yield each option with the octet of this header at which it starts."""
@@ -224,17 +223,15 @@ class TCP:
     @property
     def header_size(self) -> int:
         """Octets of the header with its options, a multiple of four."""
-        if not self.syn:
-            return 20 + len(self.options)
-        on_syn = (self.maximum_segment_size is not None) + (self.window_scale is not None)
-        return 20 + 4 * on_syn + len(self.options)
+        return self.size - len(self.payload)
 
     @property
     def size(self) -> int:
         """Octets on the wire."""
-        if self.syn:
-            return self.header_size + len(self.payload)
-        return 20 + len(self.options) + len(self.payload)
+        if not self.syn:
+            return 20 + len(self.options) + len(self.payload)
+        on_syn = (self.maximum_segment_size is not None) + (self.window_scale is not None)
+        return 20 + 4 * on_syn + len(self.options) + len(self.payload)
 
 
 @dataclass(slots=True, frozen=True)
