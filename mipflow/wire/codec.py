@@ -16,7 +16,7 @@ from mipflow.wire import packet as values
 from mipflow.wire.decode import FORMS, MAX_EXTENSIONS, NEXT_HEADERS, decode, decode_beginning, decode_leniently
 from mipflow.wire.forms import number, octets, only_wire_errors
 from mipflow.wire.icmpv6 import IcmpMessage
-from mipflow.wire.mobility import BindingAuthorizationData, BindingError, MobilityMessage
+from mipflow.wire.mobility import BindingAuthorizationData, MobilityMessage
 from mipflow.wire.options import write_options
 from mipflow.wire.packet import ESP, TCP, UDP, Opaque, Packet
 
@@ -107,16 +107,20 @@ def _extension(header: values.ExtensionHeader, following: object) -> layers.Laye
         raise WireError("hop-by-hop options are the first extension header or not there", following)
     if chain.hides_payload(header) and not isinstance(following, Opaque):
         raise WireError(f"only Opaque octets can follow {header!r}", following)
-    if header.size > 2048:
-        raise WireError(f"an extension header of {header.size} octets; expected at most 2048", header)
     if isinstance(header, values.RoutingHeader) and header.type == 2:
         raise WireError("routing header type 2 is RoutingHeaderType2, not RoutingHeader", header)
-    structure: dict[str, object] = {"nh": next_header(following)}
-    if not isinstance(header, values.FragmentHeader):
-        structure["len"] = header.size // 8 - 1
+    structure = {} if isinstance(header, values.FragmentHeader) else _structure(header)
+    return FORMS[type(header)].write(header, nh=next_header(following), **structure)
+
+
+def _structure(header: values.ExtensionHeader | MobilityMessage) -> dict[str, object]:
+    """Return the fields for the length of a header, in units of eight octets behind the first, and for its options."""
+    if header.size > 2048:
+        raise WireError(f"{type(header).__name__} of {header.size} octets; expected at most 2048", header)
+    structure: dict[str, object] = {"len": header.size // 8 - 1}
     if isinstance(header, values.WithOptions):
         structure["options"] = write_options(header.options, header.fixed)
-    return FORMS[type(header)].write(header, **structure)
+    return structure
 
 
 def _payload(packet: Packet, depth: int) -> layers.Layer:
@@ -170,14 +174,7 @@ def _tcp_options(options: bytes) -> object:
 
 def _mobility(message: MobilityMessage) -> layers.Layer:
     """Return a Mobility Header with its checksum field zero."""
-    if message.size > 2048:
-        raise WireError(f"a Mobility Header of {message.size} octets; expected at most 2048", message)
-    structure: dict[str, object] = {"len": message.size // 8 - 1, "cksum": 0}
-    if isinstance(message, values.WithOptions):
-        structure["options"] = write_options(message.options, message.fixed)
-        if not isinstance(message, BindingError):  # the one class of scapy without this switch
-            structure["autopad"] = 0
-    return message.form.write(message, **structure)
+    return message.form.write(message, cksum=0, **_structure(message))
 
 
 def _icmp(message: IcmpMessage) -> layers.Layer:

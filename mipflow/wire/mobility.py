@@ -137,14 +137,14 @@ class MobilityMessage(Value, family="Mobility Header type"):
     """A Mobility Header."""
 
 
-@on_wire(0, "MIP6MH_BRR", fixed=8)
+@on_wire(0, "MIP6MH_BRR", fixed=8, autopad=0)
 class BindingRefreshRequest(WithOptions, MobilityMessage):
     """Type 0 (section 6.1.2)."""
 
     options: tuple[MobilityOption, ...] = ()
 
 
-@on_wire(1, "MIP6MH_HoTI", "cookie", fixed=16)
+@on_wire(1, "MIP6MH_HoTI", "cookie", fixed=16, autopad=0)
 class HomeTestInit(WithOptions, MobilityMessage):
     """Type 1 (section 6.1.3). `cookie` has 8 octets."""
 
@@ -152,7 +152,7 @@ class HomeTestInit(WithOptions, MobilityMessage):
     options: tuple[MobilityOption, ...] = ()
 
 
-@on_wire(2, "MIP6MH_CoTI", "cookie", fixed=16)
+@on_wire(2, "MIP6MH_CoTI", "cookie", fixed=16, autopad=0)
 class CareOfTestInit(WithOptions, MobilityMessage):
     """Type 2 (section 6.1.4). `cookie` has 8 octets."""
 
@@ -160,7 +160,7 @@ class CareOfTestInit(WithOptions, MobilityMessage):
     options: tuple[MobilityOption, ...] = ()
 
 
-@on_wire(3, "MIP6MH_HoT", "nonce_index=index cookie keygen_token=token", fixed=24)
+@on_wire(3, "MIP6MH_HoT", "nonce_index=index cookie keygen_token=token", fixed=24, autopad=0)
 class HomeTest(WithOptions, MobilityMessage):
     """Type 3 (section 6.1.5). Cookie and token have 8 octets."""
 
@@ -170,7 +170,7 @@ class HomeTest(WithOptions, MobilityMessage):
     options: tuple[MobilityOption, ...] = ()
 
 
-@on_wire(4, "MIP6MH_CoT", "nonce_index=index cookie keygen_token=token", fixed=24)
+@on_wire(4, "MIP6MH_CoT", "nonce_index=index cookie keygen_token=token", fixed=24, autopad=0)
 class CareOfTest(WithOptions, MobilityMessage):
     """Type 4 (section 6.1.6). Cookie and token have 8 octets."""
 
@@ -183,7 +183,7 @@ class CareOfTest(WithOptions, MobilityMessage):
 BU_FLAGS = "acknowledge,home_registration,link_local,key_management,reserved=flags,reserved"
 
 
-@on_wire(5, "MIP6MH_BU", f"header_reserved=res sequence=seq {BU_FLAGS} lifetime_units=mhtime", fixed=12)
+@on_wire(5, "MIP6MH_BU", f"header_reserved=res sequence=seq {BU_FLAGS} lifetime_units=mhtime", fixed=12, autopad=0)
 class BindingUpdate(WithOptions, MobilityMessage):
     """Type 5 (section 6.1.7). `reserved` keeps the 12 flag bits behind K, `header_reserved` the Mobility Header's octet
     of section 6.1.1: nobody looks at them, but an authenticator covers them.
@@ -203,7 +203,7 @@ class BindingUpdate(WithOptions, MobilityMessage):
 BA_FIELDS = "header_reserved=res status key_management,reserved=flags,res2 sequence=seq lifetime_units=mhtime"
 
 
-@on_wire(6, "MIP6MH_BA", BA_FIELDS, fixed=12)
+@on_wire(6, "MIP6MH_BA", BA_FIELDS, fixed=12, autopad=0)
 class BindingAcknowledgement(WithOptions, MobilityMessage):
     """Type 6 (section 6.1.8). `reserved` keeps the 7 flag bits behind K; `header_reserved`: see `BindingUpdate`."""
 
