@@ -289,15 +289,15 @@ class Network(Unique):
 
 
 def _through_bytes(packet: Packet) -> Packet:
-    """Read a control packet from its own bytes, and put the simulator's label back; data packets pass as they are."""
-    if not is_control(packet):
-        return packet
-    twin = codec.decode(codec.encode(packet))
-    read, written = twin, packet
-    while True:
-        read.label, read.sent_ns = written.label, written.sent_ns  # type: ignore[misc]  # a property
-        if not (isinstance(read.payload, Packet) and isinstance(written.payload, Packet)):
-            if isinstance(written.payload, Opaque) and read.payload == written.payload:
-                read.payload = written.payload  # which knows the payload inside ESP
-            return twin
-        read, written = read.payload, written.payload
+    """Read a control packet from its own bytes; data packets pass as they are."""
+    return _known(codec.decode(codec.encode(packet)), packet) if is_control(packet) else packet
+
+
+def _known(read: Packet, written: Packet) -> Packet:
+    """Return a packet that was read, with all that the simulator knows of the one that was written."""
+    read.label, read.sent_ns = written.label, written.sent_ns  # type: ignore[misc]  # a property
+    if isinstance(read.payload, Packet) and isinstance(written.payload, Packet):
+        _known(read.payload, written.payload)
+    elif isinstance(written.payload, Opaque) and read.payload == written.payload:
+        read.payload = written.payload  # which knows the payload inside ESP
+    return read
