@@ -29,8 +29,6 @@ class Interrupts:
     way that must be done first. A later interrupt during the same thing is not held back, because that does not end.
     """
 
-    __slots__ = ("_before", "_heard", "_held", "_is_inside", "_since_s")
-
     def __init__(self, heard: Callable[[], object], is_inside: Callable[[], bool]) -> None:
         self._heard, self._is_inside = heard, is_inside
         self._before: Handler | None = None

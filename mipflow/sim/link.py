@@ -86,9 +86,8 @@ class Surroundings(Protocol):
     def name(self) -> str:
         """A name that tells it from all other networks."""
 
-    @property
-    def quick_way(self) -> Callable[[Channel], QuickWay]:
-        """Makes what channels send by (`quick_ways`)."""
+    quick_way: Callable[[Channel], QuickWay]
+    """Makes what channels send by (`quick_ways`)."""
 
     def random(self, name: str) -> Random:
         """Return the random stream of this name."""

@@ -127,11 +127,6 @@ def _column(number: int) -> Any:
 class Trace(Unique):
     """The log of a network: `len(trace)` hops; `trace[n]` is a Hop with a copy of its packet as it was on that link."""
 
-    __slots__ = (
-        "__weakref__", "_channels", "_columns", "_promised", "_states", "_unread", "_warned", "mode",
-        "new_rows", "promises", "records", "unmade",
-    )  # fmt: skip
-
     def __init__(self, mode: Mode = "all") -> None:
         check(one_of(*get_args(Mode)), trace=mode)
         self.mode = mode
