@@ -13,7 +13,6 @@ from mipflow.mip6.binding_errors import BindingErrors
 from mipflow.mip6.bindings.binding_cache import Binding, BindingCache, BindingEvent, BindingState
 from mipflow.node.node import Arrival, Handler, Mobility, Node
 from mipflow.node.road import Road
-from mipflow.sim.clock import Timer
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate
@@ -37,7 +36,6 @@ class BindingKeeper(Mobility):
         self.bindings = BindingCache()
         self._remembered_ns, self._ended = remembered_ns, ended
         self._errors = BindingErrors(node)
-        self._due = Timer(node.clock, self._wake)
         node.mobility, node.knows_mobility = self, True
         node.handlers[BindingUpdate] = heard
 
@@ -112,7 +110,9 @@ class BindingKeeper(Mobility):
         """Take a transition of the cache, put it into the trace and into effect."""
         self.node.record(self.bindings.step(event, binding))
         self.node.forget_roads(binding.home_address)
-        self._set_timer()
+        entry = self.bindings.entry(binding.home_address)
+        if entry is not None:
+            self.node.clock.at(max(entry.due_ns, self.node.clock.now), self._wake, entry)
 
     def bind(self, binding: Binding) -> None:
         """Put a binding into the cache."""
@@ -142,17 +142,10 @@ class BindingKeeper(Mobility):
             self.node.decided("binding expired", f"lifetime of {binding.home_address} ended")
             self.end(binding, BindingEvent.EXPIRE)
 
-    def _wake(self) -> None:
-        for binding in self.bindings.due(self.node.clock.now):
+    def _wake(self, binding: Binding) -> None:
+        """Do what is due about an entry, if no step has put another in its place."""
+        if self.bindings.entry(binding.home_address) is binding:
             self.binding_due(binding)
-        self._set_timer()
-
-    def _set_timer(self) -> None:
-        due = self.bindings.next_due_ns()
-        if due is None:
-            self._due.stop()
-        elif due != self._due.due_ns:
-            self._due.set(due)
 
 
 def _may_pass_unbound(option: HomeAddressOption, packet: Packet) -> bool:

@@ -1,4 +1,4 @@
-"""The part that home agent and correspondent node have alike: Home Address options, routing headers, cache timer."""
+"""Home Address options, routing headers and the ends of bindings, alike at home agent and correspondent node."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def test_a_home_registration_with_nonce_indices_is_dropped_without_a_word(role: 
 
 
 @ROLES
-def test_one_timer_ends_many_bindings_each_at_its_time(role: str) -> None:
+def test_many_bindings_end_each_at_its_time(role: str) -> None:
     desk = Desk(role)
     now = desk.world.network.clock.now
     homes = [HOME_PREFIX.address(0x1000 + number) for number in range(50)]
@@ -286,4 +286,18 @@ def test_one_timer_ends_many_bindings_each_at_its_time(role: str) -> None:
         if change.node == desk.node.name and change.change.after is None
     }  # fmt: skip
     assert {str(home): float(1 + number * 7 % 50) for number, home in enumerate(homes)}.items() <= ended.items()
-    assert desk.world.network.clock.scheduled - before < 300, "a few events each, however often the timer is set"
+    assert desk.world.network.clock.scheduled - before < 300, "a few events each"
+
+
+@ROLES
+def test_a_binding_that_is_renewed_or_shortened_ends_once_at_its_last_time(role: str) -> None:
+    desk = Desk(role)
+    now = desk.world.network.clock.now
+    for lifetime_s in (10, 40, 10, 25, 30):
+        desk.bind(lifetime_s)
+    desk.world.run(60)
+    ended = [
+        each.t_ns for each in desk.world.trace.changes()
+        if (each.node, each.change.key, each.change.after) == (desk.node.name, str(HOME), None)
+    ]  # fmt: skip
+    assert ended == [now + 30 * S]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from heapq import heapify, heappop, heappush
 
 from mipflow.mip6.bindings.table import Entry, Table, follow, in_order
 from mipflow.mip6.constants import MAX_BINDINGS
@@ -98,7 +97,7 @@ def is_newer(sequence: int, last: int) -> bool:
 
 
 class BindingCache(Table[Address, Binding]):
-    """Bindings by home address. Iterates over those in force; looks up in constant time, expires in logarithmic.
+    """Bindings by home address. Iterates over those in force; looks up in constant time.
 
     It has room for `max_bindings` entries of any state. A further one is refused, and none is thrown out for it:
     section 9.6 leaves the policy open, 9.1 asks not to delete needlessly, and a home registration may not be replaced.
@@ -113,8 +112,6 @@ class BindingCache(Table[Address, Binding]):
         """get(home_address) returns its binding if one is in force, or None."""
         self._apart: dict[Address, Binding] = {}
         """Entries that are not in force: under detection, or deleted and remembered."""
-        self._heap: list[tuple[int, Address]] = []
-        """Pairs of due_ns and home address; a pair is stale where the entry says another time."""
 
     def entry(self, home_address: Address) -> Binding | None:
         """Return the binding of a home address in any state, or None."""
@@ -142,36 +139,6 @@ class BindingCache(Table[Address, Binding]):
             return self._take(home_address)
         binding = replace(binding, state=following)
         if following in IN_FORCE:
-            changes = self._put(home_address, binding)
-        else:
-            changes = self._take(home_address)
-            self._apart[home_address] = binding
-        self._schedule(binding)
-        return changes
-
-    def due(self, now: int) -> list[Binding]:
-        """Return the entries about which something is to be done at `now` nanoseconds, each once."""
-        found: dict[Address, Binding] = {}
-        while (due := self.next_due_ns()) is not None and due <= now:
-            home_address = heappop(self._heap)[1]
-            binding = self.entry(home_address)
-            assert binding is not None
-            found[home_address] = binding
-        return list(found.values())
-
-    def next_due_ns(self) -> int | None:
-        """Return when something is to be done next, in nanoseconds, or None."""
-        while self._heap and self._is_stale(*self._heap[0]):
-            heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
-
-    def _is_stale(self, due_ns: int, home_address: Address) -> bool:
-        binding = self.entry(home_address)
-        return binding is None or binding.due_ns != due_ns
-
-    def _schedule(self, binding: Binding) -> None:
-        heappush(self._heap, (binding.due_ns, binding.home_address))
-        if len(self._heap) > 2 * self.size + 16:  # more than half are stale
-            known = (*self._entries.values(), *self._apart.values())
-            self._heap = [(one.due_ns, one.home_address) for one in known]
-            heapify(self._heap)
+            return self._put(home_address, binding)
+        self._apart[home_address] = binding
+        return self._take(home_address)

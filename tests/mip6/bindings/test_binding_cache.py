@@ -1,10 +1,9 @@
-"""The binding cache: its state machine, expiry, room, and the order of sequence numbers."""
+"""The binding cache: its state machine, room, and the order of sequence numbers."""
 
 from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
-from math import log2
 from typing import ClassVar
 
 import pytest
@@ -95,11 +94,6 @@ def test_against_a_dictionary_and_its_changes(script: list[tuple[int, int, Bindi
         home = Address(HOME + number)
         assert cache.entry(home) == model.get(home) and cache.get(home) == in_force.get(home)
         assert (home in cache) == (home in in_force)
-    assert cache.next_due_ns() == min((binding.due_ns for binding in model.values()), default=None)
-    for now in range(10):
-        due = cache.due(now)
-        assert len(due) == len(set(due)) and all(model[one.home_address] == one and one.due_ns == now for one in due)
-        assert {one.home_address for one in due} == {home for home, one in model.items() if one.due_ns == now}
 
 
 def test_an_entry_that_is_not_in_force_is_remembered_and_in_no_table() -> None:
@@ -136,18 +130,6 @@ def test_rows_and_seconds() -> None:
 # --- many bindings ---------------------------------------------------------------------------------------------------
 
 
-class Counted(int):
-    """A time that counts how often it is compared."""
-
-    comparisons: ClassVar[int] = 0
-
-    def __lt__(self, other: int) -> bool:
-        Counted.comparisons += 1
-        return int(self) < int(other)
-
-    __hash__ = int.__hash__
-
-
 class CountedAddress(Address):
     """An address that counts how often it is compared, as a search would do."""
 
@@ -170,27 +152,6 @@ def test_a_lookup_takes_as_long_among_ten_thousand_as_among_a_hundred(count: int
         assert cache.get(CountedAddress(HOME + number)) is not None
         assert cache.get(CountedAddress(CARE_OF + number)) is None
     assert CountedAddress.comparisons <= 4 * (count / 7 + 1), "one each, and a few for addresses of equal hash"
-
-
-def test_binding_and_expiring_take_logarithmic_time() -> None:
-    count = 4096
-    cache = BindingCache()
-    Counted.comparisons = 0
-    for number in range(count):
-        cache.step(BindingEvent.ACCEPT, bound(number, Counted(number * 7919 % count)))
-    for now in range(count):
-        for one in cache.due(now):
-            cache.step(BindingEvent.EXPIRE, replace(one, expires_ns=count))
-    assert Counted.comparisons <= 4 * count * log2(count)
-
-
-def test_refreshes_leave_no_more_behind_than_there_are_bindings() -> None:
-    cache = BindingCache()
-    for round_ in range(100):
-        for number in range(50):
-            cache.step(BindingEvent.ACCEPT, bound(number, 1000 + round_))
-    assert len(cache._heap) <= 2 * 50 + 17
-    assert cache.next_due_ns() == 1099 and len(cache.due(1099)) == 50
 
 
 def test_a_binding_takes_at_most_a_kilobyte() -> None:
