@@ -14,7 +14,7 @@ from mipflow.mip6.bindings.binding_cache import Binding, BindingEvent, BindingSt
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_DELETE_BCE_TIMEOUT_NS
 from mipflow.mip6.home_link import HomeLink
 from mipflow.mip6.home_prefixes import HomePrefix
-from mipflow.mip6.icmp_errors import TunnelErrors
+from mipflow.mip6.icmp_errors import tell_sender
 from mipflow.mip6.parts import AnycastAnswers, PrefixNews, Security
 from mipflow.node.interface import LINK_LOCAL, Interface
 from mipflow.node.node import MIN_MTU, Arrival
@@ -52,7 +52,7 @@ class HomeAgent(Router):
         self.intercept: Forward | None = None
         """A function that forwards every packet, in place of the binding cache; None to look there."""
         self.handlers[Packet] = self.tunnel_exit
-        TunnelErrors(self, self.home)
+        self.error_listeners.append(partial(tell_sender, self, self.home))
 
     @property
     def home_link(self) -> Interface:

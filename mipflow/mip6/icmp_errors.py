@@ -19,17 +19,16 @@ class UnreachableCareOfAddresses:
     """Ends a correspondent node's binding whose care-of address has been unreachable for five seconds."""
 
     def __init__(self, keeper: BindingKeeper) -> None:
-        self._keeper, self._heard_before = keeper, keeper.node.handlers[icmpv6.IcmpError]
+        self._keeper = keeper
         self._since: dict[Address, tuple[int, int]] = {}
         """Home address -> first and last time of errors in a row."""
-        keeper.node.handlers[icmpv6.IcmpError] = self._heard
+        keeper.node.error_listeners.append(self._heard)
 
     def forget(self, home_address: Address) -> None:
         """Forget the errors about the care-of address of a home address: it is another one, or is reached again."""
         self._since.pop(home_address, None)
 
     def _heard(self, arrival: Arrival) -> None:
-        self._heard_before(arrival)
         error, now = arrival.payload, self._keeper.node.clock.now
         binding = self._keeper.bindings.get(_behind_routing_header(error.invoking))
         if error.type != icmpv6.DESTINATION_UNREACHABLE or binding is None or error.code in ABOUT_THE_SOURCE:
@@ -49,26 +48,19 @@ class UnreachableCareOfAddresses:
             self._keeper.unbind(binding.home_address)
 
 
-class TunnelErrors:
-    """Tells who sent a packet into a home agent's tunnel what became of it there (RFC 2473 section 8)."""
-
-    def __init__(self, node: Node, home: HomeLink) -> None:
-        self._node, self._home, self._heard_before = node, home, node.handlers[icmpv6.IcmpError]
-        node.handlers[icmpv6.IcmpError] = self._heard
-
-    def _heard(self, arrival: Arrival) -> None:
-        self._heard_before(arrival)
-        node, error = self._node, arrival.payload
-        outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
-        is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in node.addresses
-        is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"
-        told = None
-        if error.type in (icmpv6.DESTINATION_UNREACHABLE, icmpv6.TIME_EXCEEDED):
-            told = icmpv6.IcmpError(icmpv6.DESTINATION_UNREACHABLE, 3, 0, inner)
-        elif error.type == icmpv6.PACKET_TOO_BIG:  # what the tunnel has room for (RFC 2473 sections 7.1 a and 8)
-            told = icmpv6.IcmpError(icmpv6.PACKET_TOO_BIG, 0, max(error.parameter - TUNNEL_OVERHEAD, MIN_MTU), inner)
-        if told is not None and is_ours and not is_error and node.error_limit.take(node.clock.now):
-            node.send(Packet(self._home.address, Address(inner[8:24]), told))
+def tell_sender(node: Node, home: HomeLink, arrival: Arrival) -> None:
+    """Tell who sent a packet into a home agent's tunnel what became of it there (RFC 2473 section 8)."""
+    error = arrival.payload
+    outer, inner = error.invoking[:IPV6_HEADER], error.invoking[IPV6_HEADER:]
+    is_ours = len(inner) >= IPV6_HEADER and outer[6] == IPV6_IN_IPV6 and Address(outer[8:24]) in node.addresses
+    is_error = inner[6:7] == bytes([ICMPV6]) and inner[IPV6_HEADER : IPV6_HEADER + 1] < b"\x80"
+    told = None
+    if error.type in (icmpv6.DESTINATION_UNREACHABLE, icmpv6.TIME_EXCEEDED):
+        told = icmpv6.IcmpError(icmpv6.DESTINATION_UNREACHABLE, 3, 0, inner)
+    elif error.type == icmpv6.PACKET_TOO_BIG:  # what the tunnel has room for (RFC 2473 sections 7.1 a and 8)
+        told = icmpv6.IcmpError(icmpv6.PACKET_TOO_BIG, 0, max(error.parameter - TUNNEL_OVERHEAD, MIN_MTU), inner)
+    if told is not None and is_ours and not is_error and node.error_limit.take(node.clock.now):
+        node.send(Packet(home.address, Address(inner[8:24]), told))
 
 
 def _behind_routing_header(packet: bytes) -> Address:

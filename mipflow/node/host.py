@@ -56,6 +56,7 @@ class Host(Node):
         """Handles TCP segments."""
         self.on_error: dict[int, Callable[[int, Remote, IcmpError, bytes], None]] = {17: self._datagram_error}
         """Next header -> called with local port, other end, error and octets of a packet that an error is about."""
+        self.error_listeners.append(self._tell_socket)
         self.handlers |= {
             UDP: self.datagram, TCP: lambda arrival: self.take_segment(arrival),
             EchoReply: self._echo_reply, Opaque: self._protected,
@@ -210,9 +211,8 @@ class Host(Node):
         else:
             socket.receive(reply)
 
-    def _icmp_error(self, arrival: Arrival) -> None:
+    def _tell_socket(self, arrival: Arrival) -> None:
         """Tell the socket whose packet an error is about, where there is one (RFC 4443 section 2.4 d)."""
-        super()._icmp_error(arrival)
         error: IcmpError = arrival.payload
         try:
             packet = codec.decode_beginning(error.invoking)

@@ -36,6 +36,7 @@ class Interface(Unique):
 
     def __init__(self, node: Holder, name: str, interface_identifier: int) -> None:
         self.node = node
+        self.network, self.owner = node.network, node.name
         self.name = name
         self.interface_identifier = interface_identifier
         self.link_local = LINK_LOCAL.address(interface_identifier)
@@ -54,16 +55,7 @@ class Interface(Unique):
         may be our own home agent that asks for it on the home link, since our last update has the L bit.
         """
         self.receive = node.receiver(self)
-
-    @property
-    def network(self) -> Network:
-        """The network that it is in."""
-        return self.node.network
-
-    @property
-    def owner(self) -> str:
-        """Name of the node."""
-        return self.node.name
+        self.too_big = node.too_big
 
     @property
     def address(self) -> Address | None:
@@ -81,7 +73,7 @@ class Interface(Unique):
         """Go on a segment. Raises TopologyError where it is on one already."""
         if self.segment is not None:
             raise TopologyError(f"{self.owner}.{self.name} is on {self.segment.name}; leave it first", self.name)
-        self.node.network.attach(self, segment)
+        self.network.attach(self, segment)
         self.segment = segment
         self.listens = self.up
         self._claim(self.link_local)
@@ -94,7 +86,7 @@ class Interface(Unique):
             for address in list(self.addresses):
                 self.remove_address(address)
             self.router = None
-        self.node.network.detach(self, self.segment)
+        self.network.detach(self, self.segment)
         self.segment = None
         self.listens = False
 
@@ -105,7 +97,7 @@ class Interface(Unique):
         self.listens = up and self.segment is not None
         if self.segment is not None:
             self.segment.refresh()
-        self.node.network.changed()
+        self.network.changed()
         if up != was_up:
             self.node.interface_changed(self)
 
@@ -122,7 +114,7 @@ class Interface(Unique):
         self.addresses.append(address)
         self.node.addresses[address] = self
         self._claim(address)
-        self.node.network.changed()
+        self.network.changed()
 
     def _claim(self, address: Address) -> None:
         """Answer for an address, or wait until the port that does so ceases."""
@@ -144,7 +136,7 @@ class Interface(Unique):
             for answering in (self.segment.neighbors, self.segment.claims):
                 if answering.get(address) is self:
                     del answering[address]
-        self.node.network.changed()
+        self.network.changed()
 
     def answers_for(self, address: Address) -> bool:
         """True for an address that it has or stands in for, unless it is tentative."""
@@ -162,7 +154,7 @@ class Interface(Unique):
             return None
         neighbor = segment.neighbors.get(destination) or segment.claims.get(destination)
         if neighbor is None:
-            prefixes = self.node.network.prefixes_of(segment)
+            prefixes = self.network.prefixes_of(segment)
             on_link = destination.is_link_local or any(destination in prefix for prefix in prefixes)
             neighbor = self.router if not on_link and self.router in segment.ports else None
         neighbor = neighbor or segment.elsewhere
@@ -172,10 +164,6 @@ class Interface(Unique):
         """Send a copy to every other port of the segment."""
         if self.segment is not None:
             self.segment.multicast(self, packet)
-
-    def too_big(self, packet: Packet, mtu: int) -> None:
-        """Let the node drop a packet whose octets exceed the `mtu` of the segment."""
-        self.node.too_big(packet, mtu)
 
     def __repr__(self) -> str:
         return f"<Interface {self.owner}.{self.name}>"

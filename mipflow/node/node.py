@@ -141,6 +141,8 @@ class Node:
             headers.UDP: self.no_listener, headers.TCP: self.no_listener,
         }  # fmt: skip
         """Payload type -> its handler."""
+        self.error_listeners: list[Handler] = []
+        """Functions to call with each ICMPv6 error that has arrived, in order."""
         self.transmit: Transmit = self.originate
         """The function with which upper layers send; see `Host.put_between`."""
         self.send_by: Callable[[Packet, Road], None] = lambda packet, road: road.send(packet)
@@ -515,6 +517,8 @@ class Node:
             self.path_mtu[destination] = min(self.path_mtu.get(destination, 65535), max(error.parameter, MIN_MTU))
             self.decided("path MTU", f"{error.parameter} octets towards {destination}")
             self.forget_roads()
+        for hear in self.error_listeners:
+            hear(arrival)
 
     def _echo_request(self, arrival: Arrival) -> None:
         request: icmpv6.EchoRequest = arrival.payload

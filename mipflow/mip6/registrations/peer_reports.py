@@ -34,10 +34,9 @@ class PeerReports:
 
     def __init__(self, node: Node, registrar: Registrar) -> None:
         self._node, self._registrar = node, registrar
-        self._other_errors = node.handlers[IcmpError]
         node.handlers[mobility.BindingError] = self._binding_error
         node.handlers[mobility.BindingRefreshRequest] = self._refresh_request
-        node.handlers[IcmpError] = self._icmp_error
+        node.error_listeners.append(self._icmp_error)
 
     def _binding_error(self, arrival: Arrival) -> None:
         """Take a binding error: the peer holds no such binding, or does not know a message of ours (section 11.3.6)."""
@@ -78,7 +77,6 @@ class PeerReports:
         """Take a parameter problem about a message of ours: its destination does not know Mobile IPv6 (section 11.3.5).
         """
         error: IcmpError = arrival.payload
-        self._other_errors(arrival)
         if error.type != PARAMETER_PROBLEM or error.code not in (UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION):
             return
         try:
