@@ -44,8 +44,6 @@ class HomeAddressTable(Table[Address, HomeAddressEntry]):
     def __init__(self, primary: Address) -> None:
         super().__init__()
         self._entries[primary] = HomeAddressEntry(primary)
-        self.get = self._entries.get
-        """get(home_address): its entry, or None."""
         self._numbers = count(1)
         self.kept: dict[str, Address] = {}
         """Name -> the home address that is kept under it."""
@@ -163,8 +161,6 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
     def __init__(self, as_one: bool = False, network: Network | None = None) -> None:
         super().__init__()
         self._network = network
-        self.get = self._entries.get
-        """get(flow_id): its entry, or None."""
         self.as_one = as_one
         self._by_conversation: dict[Key, FlowMappingEntry] = {}
         self.find = self._by_conversation.get

@@ -71,10 +71,6 @@ class HomePrefixes(Table[Prefix, HomePrefix]):
 
     name = "home prefixes"
 
-    def get(self, prefix: Prefix) -> HomePrefix | None:
-        """Return the entry of a prefix, or None."""
-        return self._entries.get(prefix)
-
     def of(self, address: Address) -> HomePrefix | None:
         """Return the entry whose prefix an address has, or None."""
         return next((entry for entry in self._entries.values() if address in entry.prefix), None)

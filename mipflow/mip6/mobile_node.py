@@ -320,7 +320,7 @@ class MobileNode(Mobility):
         if self.mode == "triangular":
             care_of = self.registered_at_home(source)
             return None if care_of is None else self.node.road("triangular", care_of, destination)
-        entry = self.binding_updates.get(destination, source)
+        entry = self.binding_updates.get((destination, source))
         if entry is not None and entry.is_usable and self.mode == "route_optimisation":
             assert entry.registered is not None
             if self.is_reachable(entry.registered):
@@ -427,7 +427,7 @@ class MobileNode(Mobility):
 
     def home_registration(self, home_address: Address) -> BindingUpdateEntry | None:
         """Return the entry of a home address at its home agent, or None."""
-        return self.binding_updates.get(self.home_agent_of(home_address), home_address)
+        return self.binding_updates.get((self.home_agent_of(home_address), home_address))
 
     def home_agent_of(self, home_address: Address) -> Address:
         """Return the home agent's address for a home address: the one that came with its prefix, else the known one."""
@@ -469,7 +469,7 @@ class MobileNode(Mobility):
     def registration_changed(self, entry: BindingUpdateEntry) -> None:
         """Go on after a peer has acknowledged, refused or lost a registration."""
         home_address = entry.home_address
-        is_released = entry.lingers_until_ns or self.binding_updates.get(entry.peer, home_address) is not entry
+        is_released = entry.lingers_until_ns or self.binding_updates.get((entry.peer, home_address)) is not entry
         if entry.home_registration and is_released and home_address in self.addresses:
             self.came_home(home_address)
         if entry.home_registration:

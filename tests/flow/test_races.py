@@ -40,7 +40,7 @@ def disagreements(world: World) -> list[str]:
     for peer in (*world.home_agents, *world.cns):
         address = getattr(peer, "home_agent_address", peer.address)
         for binding in getattr(peer, "bindings", ()):
-            entry = world.mn.binding_updates.get(address, binding.home_address)
+            entry = world.mn.binding_updates.get((address, binding.home_address))
             if entry is None or entry.registered != binding.care_of_address:
                 found.append(f"{peer.name}: {binding.home_address} at {binding.care_of_address}")
     return found

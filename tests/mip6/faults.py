@@ -104,7 +104,7 @@ class Story:
                 found.append(f"{at}: wanted {entry.care_of_address}, held {held and held.care_of_address}")
         for peer, cache in caches.items():
             for binding in cache:
-                if mn.binding_updates.get(peer, binding.home_address) is None:
+                if mn.binding_updates.get((peer, binding.home_address)) is None:
                     found.append(f"{peer} holds {binding.home_address}, of which the mobile node knows nothing")
         return found + self.never_sent()
 

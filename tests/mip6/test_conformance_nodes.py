@@ -351,7 +351,7 @@ class Walker:
 
     @property
     def entry(self) -> Any:
-        return self.world.mn.binding_updates.get(self.world.cn1.address, self.world.mn.primary_home_address)
+        return self.world.mn.binding_updates.get((self.world.cn1.address, self.world.mn.primary_home_address))
 
     def tell(self, octets_: bytes) -> None:
         """Let a packet arrive on wlan0."""
@@ -584,7 +584,7 @@ def test_authorization_data_ends_a_home_agents_acknowledgement_too(behind: bytes
     dropper(made, "Internet-HA", lambda m: m.name == "BA")
     made.run(3)
     update = [m for m in messages(made, "MN") if m.name == "BU"][-1]
-    entry = made.mn.binding_updates.get(made.mn.home_agent, made.mn.primary_home_address)
+    entry = made.mn.binding_updates.get((made.mn.home_agent, made.mn.primary_home_address))
     assert entry is not None and entry.registered is None and update.home is not None
     message = mobility_header(BA, struct.pack("!BBHH", 0, 0, update.sequence, 10), BLANK)
     message = message[:1] + bytes([message[1] + len(behind) // 8]) + message[2:] + behind

@@ -284,7 +284,7 @@ class OwnNode:
 
     def _is_usual(self, entry: FlowMappingEntry, home: Address, care_of: Address) -> bool:
         """Return True where the node itself would send so: the peer has that row, is to have it, or has none."""
-        binding = self._node.registrar.list.get(entry.cn, home)
+        binding = self._node.registrar.list.get((entry.cn, home))
         if home != entry.home_address or binding is None or binding.registered is None:
             return home == entry.home_address
         coming = (entry.cn, care_of) in self._node.binder.handovers.after_home.get(home, ())

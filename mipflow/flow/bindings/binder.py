@@ -121,7 +121,7 @@ class FlowBinder(Listener):
         care_of, is_optimising = entry.care_of_address, self._node.mode == "route_optimisation"
         if care_of is None or not is_optimising or self.handovers.waits_for_home(home_address, entry.cn):
             return
-        binding = self._registrar.list.get(entry.cn, home_address)
+        binding = self._registrar.list.get((entry.cn, home_address))
         differs = binding is not None and binding.care_of_address != care_of and not self.handovers.are_said
         if binding is None or differs or binding.state is State.DELETING:
             self._registrar.register_correspondent(entry.cn, home_address, care_of)

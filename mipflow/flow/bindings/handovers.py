@@ -242,7 +242,7 @@ class Handovers:
         """
         if entry.home_address is None:
             return False
-        binding = self._registrar.list.get(entry.cn, entry.home_address)
+        binding = self._registrar.list.get((entry.cn, entry.home_address))
         has_failed = binding is not None and binding.state is State.FALLBACK
         return has_failed or self._flows.takes_tunnel(entry.home_address, entry.cn)
 

@@ -169,7 +169,7 @@ def _binding(world: World, flow: Flow) -> tuple[str, bool]:
         return "got no home address: its packets are not sent", False
     if mn.registered_at_home(home_address) is None:
         return "is not registered at the home agent: its packets wait", True
-    binding = mn.binding_updates.get(flow.cn.address, home_address)
+    binding = mn.binding_updates.get((flow.cn.address, home_address))
     if mn.mobility.mode != "route_optimisation" or (binding is not None and binding.registered is not None):
         return "", False
     return f"has no binding at {flow.cn.name}: its packets go through the home agent", binding is not None

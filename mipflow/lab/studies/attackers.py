@@ -113,7 +113,7 @@ class Liar(Host):
         self.mobility.own_home_addresses.add(home_address)
         updates = self.mobility.binding_updates
         updates.want(self.mobility.home_agent, home_address, self.address, home_registration=True)
-        entry = updates.get(self.mobility.home_agent, home_address)
+        entry = updates.get((self.mobility.home_agent, home_address))
         assert entry is not None
         updates.step(entry, EntryEvent.UPDATE)
         # It is its own home agent, and grants itself an hour.

@@ -97,7 +97,7 @@ def is_newer(sequence: int, last: int) -> bool:
 
 
 class BindingCache(Table[Address, Binding]):
-    """Bindings by home address. Iterates over those in force; looks up in constant time.
+    """Bindings by home address. Iterates over those in force, and `get` gives one of them; looks up in constant time.
 
     It has room for `max_bindings` entries of any state. A further one is refused, and none is thrown out for it:
     section 9.6 leaves the policy open, 9.1 asks not to delete needlessly, and a home registration may not be replaced.
@@ -108,8 +108,6 @@ class BindingCache(Table[Address, Binding]):
     def __init__(self, max_bindings: int = MAX_BINDINGS) -> None:
         super().__init__()
         self.max_bindings = max_bindings
-        self.get = self._entries.get
-        """get(home_address) returns its binding if one is in force, or None."""
         self._apart: dict[Address, Binding] = {}
         """Entries that are not in force: under detection, or deleted and remembered."""
 

@@ -222,10 +222,6 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
         self._of: dict[Address, dict[Key, BindingUpdateEntry]] = {}
         """The entries of each peer, and of each home address: no address is both."""
 
-    def get(self, peer: Address, home_address: Address) -> BindingUpdateEntry | None:
-        """Return the entry for a home address at a peer, or None."""
-        return self._entries.get((peer, home_address))
-
     def of_peer(self, peer: Address) -> list[BindingUpdateEntry]:
         """List the entries at one peer."""
         return list(self._of.get(peer, {}).values())
@@ -233,11 +229,6 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
     def of_home_address(self, home_address: Address) -> list[BindingUpdateEntry]:
         """List the entries of one home address."""
         return list(self._of.get(home_address, {}).values())
-
-    def left_s(self, peer: Address, home_address: Address, now: int) -> int:
-        """Return the whole seconds left of a registration, but at least one unit of lifetimes, 4 s."""
-        entry = self.get(peer, home_address)
-        return max(0 if entry is None else (entry.expires_ns - now) // NS_PER_S, 4)
 
     def next_sequence(self, peer: Address, start: int) -> int:
         """Take the next sequence number towards a peer: one counter across all home addresses (section 11.7.2)."""
@@ -252,7 +243,8 @@ class BindingUpdateList(Table[Key, BindingUpdateEntry]):
 
     def want(self, peer: Address, home_address: Address, care_of: Address, home_registration: bool) -> list[Change]:
         """Enter a registration that is wanted, or change its care-of address."""
-        key, entry = (peer, home_address), self.get(peer, home_address)
+        key = (peer, home_address)
+        entry = self.get(key)
         if entry is None:
             entry = BindingUpdateEntry(peer, home_address, care_of, home_registration)
             for address in key:

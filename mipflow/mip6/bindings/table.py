@@ -62,6 +62,8 @@ class Table(Unique, Generic[K, E]):
 
     def __init__(self) -> None:
         self._entries: dict[K, E] = {}
+        self.get = self._entries.get
+        """get(key) returns the line of a key, or None."""
 
     def __iter__(self) -> Iterator[E]:
         return iter(list(self._entries.values()))

@@ -66,7 +66,7 @@ class EnhancedRegistrations(Registrations):
 
     def is_ready(self, entry: BindingUpdateEntry) -> bool:
         """True also where no home test is needed: then both registrations go side by side (sections 3.7 and 4.1)."""
-        at_home = self.list.get(self._node.home_agent_of(entry.home_address), entry.home_address)
+        at_home = self.list.get((self._node.home_agent_of(entry.home_address), entry.home_address))
         is_registered = at_home is not None and at_home.registered is not None
         return (is_registered and self._permanent(entry) is not None) or super().is_ready(entry)
 

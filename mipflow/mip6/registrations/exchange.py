@@ -140,7 +140,7 @@ class Exchange:
 
     def _seeking(self, key: TestKey) -> list[BindingUpdateEntry]:
         """List the registrations that asked for the token of a test and may still need it."""
-        entries = [self.list.get(*pair) for pair in self._procedure.askers.get(key, ())]
+        entries = [self.list.get(pair) for pair in self._procedure.askers.get(key, ())]
         return [e for e in entries if e is not None and e.state in _SEEKING and key in self.tests_needed(e)]
 
     def _waiting(self, key: TestKey) -> list[BindingUpdateEntry]:
@@ -221,7 +221,7 @@ class Exchange:
     def _update_leaves(self, entry: BindingUpdateEntry, state: State) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
         entry.waits_for_its_turn, now = False, self.now
-        if self.list.get(entry.peer, entry.home_address) is not entry or now < entry.retry_ns:
+        if self.list.get((entry.peer, entry.home_address)) is not entry or now < entry.retry_ns:
             return
         if entry.state is State.BOUND and state is not State.BOUND and entry.registered == entry.care_of_address:
             self._notify(News.CHANGED, entry)  # it was acknowledged while this repetition waited
@@ -272,8 +272,11 @@ class Exchange:
         return update
 
     def _home_left_s(self, home_address: Address) -> int:
-        """Return the seconds left of the home registration; a correspondent is asked for no more (section 11.7.2)."""
-        return self.list.left_s(self._node.home_agent_of(home_address), home_address, self.now)
+        """Return the whole seconds left of the home registration, but at least one unit of lifetimes: a correspondent
+        is asked for no more (section 11.7.2).
+        """
+        entry = self.list.get((self._node.home_agent_of(home_address), home_address))
+        return max(0 if entry is None else (entry.expires_ns - self.now) // NS_PER_S, LIFETIME_UNIT_S)
 
     def is_authentic(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, update: Unanswered) -> bool:
         """True where a correspondent's acknowledgement proves itself with the key of an update (section 11.7.3)."""
@@ -285,7 +288,7 @@ class Exchange:
         """Check a binding acknowledgement, and do what its status says."""
         answer = event.message
         assert isinstance(answer, BindingAcknowledgement)
-        entry = self.list.get(event.source, event.destination)
+        entry = self.list.get((event.source, event.destination))
         update = updates.answered_update(entry, answer, self.is_authentic)
         if entry is None or isinstance(update, str):
             self._steps.append(steps.Ignored(str(update)))
@@ -430,7 +433,7 @@ class Exchange:
 
     def _time_is_up(self, pair: Pair) -> None:
         """Go on where an update is not answered, or a registration is to be refreshed or tried again, or has ended."""
-        entry = self.list.get(*pair)
+        entry = self.list.get(pair)
         if entry is None:
             return
         if not entry.home_registration and entry.state in updates.ANSWER_DUE and self._is_given_up(entry.peer):

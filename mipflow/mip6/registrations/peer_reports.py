@@ -42,7 +42,7 @@ class PeerReports:
         """Take a binding error: the peer holds no such binding, or does not know a message of ours (section 11.3.6)."""
         error, peer = arrival.packet.payload, arrival.source
         assert isinstance(error, mobility.BindingError)
-        entry = self._registrar.list.get(peer, error.home_address)
+        entry = self._registrar.list.get((peer, error.home_address))
         if error.status == mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER:
             if not self._expects_answer(peer):
                 self._node.drop(arrival.packet, "binding error of a peer from which no answer is expected")
@@ -67,7 +67,7 @@ class PeerReports:
 
     def _refresh_request(self, arrival: Arrival) -> None:
         """Register a binding anew, with return routability, before the peer would forget it (section 11.7.4)."""
-        entry = self._registrar.list.get(arrival.source, arrival.destination)
+        entry = self._registrar.list.get((arrival.source, arrival.destination))
         if entry is None or entry.state is not State.BOUND:
             self._node.drop(arrival.packet, "binding refresh request about a binding that is not in use")
             return

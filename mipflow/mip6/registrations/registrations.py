@@ -82,7 +82,7 @@ class Registrations(Exchange):
         self, peer: Address, home_address: Address, care_of: Address, home_registration: bool
     ) -> BindingUpdateEntry | None:
         """Return the entry to pursue, or None while it is being deleted, or refused for this very address."""
-        key, entry = (peer, home_address), self.list.get(peer, home_address)
+        key, entry = (peer, home_address), self.list.get((peer, home_address))
         if entry is not None and entry.state is State.DELETING and not entry.lingers_until_ns:
             self._next[key] = care_of
             return None
@@ -92,7 +92,7 @@ class Registrations(Exchange):
         if entry is not None and entry.care_of_address == care_of and self.now < entry.retry_ns:
             return None
         self._enter(peer, home_address, care_of, home_registration)
-        entry = self.list.get(peer, home_address)
+        entry = self.list.get((peer, home_address))
         assert entry is not None
         entry.attempts = entry.corrections = entry.retry_ns = 0
         entry.waits_for = ""
@@ -105,7 +105,7 @@ class Registrations(Exchange):
         """Ask a peer to delete its binding; the entry goes when it answers, or when the lifetime ends (section 11.7.2).
         """
         self._next.pop((peer, home_address), None)
-        entry = self.list.get(peer, home_address)
+        entry = self.list.get((peer, home_address))
         if entry is not None and entry.state is not State.DELETING:
             (self._forget if entry.is_unknown_to_peer else self._delete)(entry)
 
@@ -119,7 +119,7 @@ class Registrations(Exchange):
     def _at_home(self, event: events.AtHome) -> None:
         """De-register at the home agent, which stands in no longer, then at correspondents (section 11.5.5)."""
         home_address = event.home_address
-        entry = self.list.get(self._node.home_agent_of(home_address), home_address)
+        entry = self.list.get((self._node.home_agent_of(home_address), home_address))
         if entry is None:
             self.released(home_address)
             return
@@ -140,7 +140,7 @@ class Registrations(Exchange):
             if entry.state is State.UPDATING and entry.timeout_ns() == MAX_BINDACK_TIMEOUT_NS:
                 self._forget(entry)
             self._deregister(former, home_address)
-            if self.list.get(former, home_address) is None:
+            if self.list.get((former, home_address)) is None:
                 self._register_home(home_address, care_of)
             else:
                 self._next[former, home_address] = care_of
@@ -153,7 +153,7 @@ class Registrations(Exchange):
 
     def _shortened(self, event: events.Shortened) -> None:
         """Have a peer hold a binding no longer than its home address is valid (section 11.4.2)."""
-        entry = self.list.get(event.peer, event.home_address)
+        entry = self.list.get((event.peer, event.home_address))
         if entry is None:
             return
         entry.expires_ns = event.ends_ns
@@ -187,7 +187,7 @@ class Registrations(Exchange):
     def _reachable(self, event: events.Reachable) -> None:
         """Pursue the registrations that wait for an answer at this care-of address, or for a home test through it."""
         for entry in self.list:
-            at_home = self.list.get(self._node.home_agent_of(entry.home_address), entry.home_address)
+            at_home = self.list.get((self._node.home_agent_of(entry.home_address), entry.home_address))
             registered = None if at_home is None else at_home.registered
             is_here = event.care_of_address in (entry.care_of_address, registered)
             if is_here and entry.state in (State.WAITING, State.UPDATING, State.FALLBACK, State.DELETING):
@@ -198,7 +198,7 @@ class Registrations(Exchange):
 
     def _gone(self, event: events.Gone) -> None:
         """Register anew what a peer holds no longer; at most once a second, since anybody can say so."""
-        entry = self.list.get(event.peer, event.home_address)
+        entry = self.list.get((event.peer, event.home_address))
         if entry is None:
             return
         self._lost(entry)
@@ -211,7 +211,7 @@ class Registrations(Exchange):
 
     def _stale(self, event: events.Stale) -> None:
         """Register anew because a peer asked for it, with fresh tokens if it has to; at most once a second then."""
-        entry = self.list.get(event.peer, event.home_address)
+        entry = self.list.get((event.peer, event.home_address))
         if entry is None:
             return
         if event.with_tests:

@@ -75,10 +75,6 @@ class RoutabilityTests(Table[TestKey, RoutabilityTestEntry]):
 
     name = "return routability"
 
-    def get(self, key: TestKey) -> RoutabilityTestEntry | None:
-        """Return a test, or None where there is neither one under way nor a token."""
-        return self._entries.get(key)
-
     def begin(self, key: TestKey, cookie: bytes, now: int, attempts: int = 1) -> list[Change]:
         """Note that a test init leaves with a new cookie; an earlier one counts no more (section 11.8)."""
         changes = [] if key in self else self._put(key, RoutabilityTestEntry(*key))

@@ -65,7 +65,7 @@ def test_a_full_cache_of_a_correspondent_costs_a_flow_its_short_way_and_no_packe
     flow = world.mn.open(world.cn1, Voice())
     world.run(5)
     assert flow.home_address is not None and flow.registered_at_cn is None
-    entry = world.mn.binding_updates.get(world.cn1.address, flow.home_address)
+    entry = world.mn.binding_updates.get((world.cn1.address, flow.home_address))
     assert entry is not None and entry.state is State.REFUSED
     assert [d.why for d in world.trace.decisions() if "insufficient resources" in d.why]
     assert flow.stats.up.lost == flow.stats.down.lost == 0 and flow.stats.down.received > 200

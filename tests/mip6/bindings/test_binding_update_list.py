@@ -27,7 +27,7 @@ S = 1_000_000_000
 def test_a_step_is_one_of_the_table_or_refused(state: State, event: EntryEvent) -> None:
     table = BindingUpdateList()
     table.want(CN, HOME, A, False)
-    entry = table.get(CN, HOME)
+    entry = table.get((CN, HOME))
     assert entry is not None
     entry.state = state
     if (state, event) in TRANSITIONS:

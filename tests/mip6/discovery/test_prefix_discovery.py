@@ -171,7 +171,7 @@ def test_a_shortened_lifetime_reaches_home_agent_and_correspondents() -> None:
     (update,) = [m for m in messages(made, "MN", since_s) if m.name == "BU"]
     assert update.destination == made.cn1.address.packed and update.lifetime_s <= 60
     made.run(50)
-    assert made.mn.binding_updates.get(AGENT, OLD_HOME).expires_at_s <= since_s + 60  # type: ignore[union-attr]
+    assert made.mn.binding_updates.get((AGENT, OLD_HOME)).expires_at_s <= since_s + 60  # type: ignore[union-attr]
     assert {m.lifetime_s > 60 for m in messages(made, "MN", since_s) if m.name == "BU"} == {False}
 
 

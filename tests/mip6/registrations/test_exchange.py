@@ -69,11 +69,11 @@ def decisions(made: World, what: str) -> list[str]:
 
 
 def at_home(made: World) -> Any:
-    return made.mn.binding_updates.get(made.mn.home_agent, made.mn.primary_home_address)
+    return made.mn.binding_updates.get((made.mn.home_agent, made.mn.primary_home_address))
 
 
 def at_cn1(made: World) -> Any:
-    return made.mn.binding_updates.get(made.cn1.address, made.mn.primary_home_address)
+    return made.mn.binding_updates.get((made.cn1.address, made.mn.primary_home_address))
 
 
 # --- refusals (section 11.7.3) ---------------------------------------------------------------------------------------

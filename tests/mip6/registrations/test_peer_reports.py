@@ -36,7 +36,7 @@ def error(made: World, peer: Address, status: int, home: Address | None = None) 
 
 
 def entry(made: World, peer: Address) -> Any:
-    return made.mn.binding_updates.get(peer, made.mn.primary_home_address)
+    return made.mn.binding_updates.get((peer, made.mn.primary_home_address))
 
 
 def rows(made: World) -> list[dict[str, object]]:

@@ -139,8 +139,8 @@ def test_bindings_are_refreshed_before_they_end(keywords: dict[str, object]) -> 
     (binding,), (home,) = made.cn1.bindings, made.ha.bindings
     assert made.now < binding.expires_at_s <= made.now + 420
     assert home.expires_at_s > made.now
-    for entry, held in ((made.mn.binding_updates.get(made.cn1.address, binding.home_address), binding),
-                        (made.mn.binding_updates.get(made.mn.home_agent, home.home_address), home)):  # fmt: skip
+    for entry, held in ((made.mn.binding_updates.get((made.cn1.address, binding.home_address)), binding),
+                        (made.mn.binding_updates.get((made.mn.home_agent, home.home_address)), home)):  # fmt: skip
         assert entry is not None and entry.expires_ns <= held.expires_ns, (
             "the mobile node never believes longer than its peer"
         )
@@ -665,7 +665,7 @@ def test_another_home_agent_is_registered_with_when_the_former_has_let_go() -> N
     home = [m for m in messages(made, "MN", start) if m.name == "BU" and m.destination != made.cn1.address.packed]
     assert [(m.destination, m.lifetime_s > 0) for m in home[:2]] == [(former.packed, False), (other.packed, True)]
     assert home[1].t_ns > next(m.t_ns for m in messages(made, "HA", start) if m.name == "BA")
-    assert len(made.ha.bindings) == 0 and made.mn.binding_updates.get(former, flow.home_address) is None  # type: ignore[arg-type]
+    assert len(made.ha.bindings) == 0 and made.mn.binding_updates.get((former, flow.home_address)) is None  # type: ignore[arg-type]
     assert made.mn.home_agent == other
     change_home_agent(made, former)  # the other never answered
     made.run(30)
@@ -754,7 +754,7 @@ def test_a_deregistration_that_waited_for_the_home_agent_goes_on_with_its_token(
     made.mn.close(second)
     made.run(10)
     assert [entry.home_address for entry in made.cn1.bindings] == [flow.home_address]
-    assert made.mn.binding_updates.get(made.cn1.address, second.home_address) is None
+    assert made.mn.binding_updates.get((made.cn1.address, second.home_address)) is None
 
 
 def test_an_acknowledgement_is_for_the_address_that_was_asked_for() -> None:
