@@ -98,7 +98,7 @@ class PrefixDiscovery(PrefixSearch):
         ends_ns = entry.end_ns(entry.valid_lifetime_s)
         for held in self._registrar.list:
             if held.state is State.BOUND and held.home_address in entry.prefix and held.expires_ns > ends_ns:
-                self._registrar.tell(Shortened(held.peer, held.home_address, ends_ns))
+                self._registrar.tell(Shortened(held, ends_ns))
 
     # --- renumbering -------------------------------------------------------------------------------------------------
 

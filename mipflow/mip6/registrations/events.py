@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry
 from mipflow.mip6.bindings.keygen_tokens import TestKey
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
@@ -89,23 +90,20 @@ class Lost(NamedTuple):
 class Gone(NamedTuple):
     """The report of a peer that it holds a binding no longer."""
 
-    peer: Address
-    home_address: Address
+    entry: BindingUpdateEntry
 
 
 class Stale(NamedTuple):
     """A registration that is to be made anew; `with_tests`: with fresh tokens, because the peer asked for it."""
 
-    peer: Address
-    home_address: Address
+    entry: BindingUpdateEntry
     with_tests: bool = False
 
 
 class Shortened(NamedTuple):
     """The end of a home address, which a binding must not outlast: `ends_ns` (section 11.4.2)."""
 
-    peer: Address
-    home_address: Address
+    entry: BindingUpdateEntry
     ends_ns: int
 
 

@@ -54,9 +54,9 @@ class PeerReports:
         elif not entry.is_usable or entry.registered != arrival.packet.destination:
             self._node.drop(arrival.packet, "binding error about a binding that is not in use")
         elif entry.home_registration:
-            self._registrar.tell(Stale(peer, error.home_address))
+            self._registrar.tell(Stale(entry))
         else:
-            self._registrar.tell(Gone(peer, error.home_address))
+            self._registrar.tell(Gone(entry))
 
     def _expects_answer(self, peer: Address) -> bool:
         """True for a correspondent that owes the answer to a binding update or a test init."""
@@ -71,7 +71,7 @@ class PeerReports:
         if entry is None or entry.state is not State.BOUND:
             self._node.drop(arrival.packet, "binding refresh request about a binding that is not in use")
             return
-        self._registrar.tell(Stale(entry.peer, entry.home_address, with_tests=True), arrival)
+        self._registrar.tell(Stale(entry, with_tests=True), arrival)
 
     def _icmp_error(self, arrival: Arrival) -> None:
         """Take a parameter problem about a message of ours: its destination does not know Mobile IPv6 (section 11.3.5).

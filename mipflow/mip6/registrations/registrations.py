@@ -153,9 +153,7 @@ class Registrations(Exchange):
 
     def _shortened(self, event: events.Shortened) -> None:
         """Have a peer hold a binding no longer than its home address is valid (section 11.4.2)."""
-        entry = self.list.get((event.peer, event.home_address))
-        if entry is None:
-            return
+        entry = event.entry
         entry.expires_ns = event.ends_ns
         if entry.home_registration:  # the home agent knows by itself
             self._timer(entry, entry.refresh_ns())
@@ -198,12 +196,10 @@ class Registrations(Exchange):
 
     def _gone(self, event: events.Gone) -> None:
         """Register anew what a peer holds no longer; at most once a second, since anybody can say so."""
-        entry = self.list.get((event.peer, event.home_address))
-        if entry is None:
-            return
+        entry = event.entry
         self._lost(entry)
         if entry.state is State.IDLE:
-            due_ns = self._unproved.reserve(event.peer, self.now)
+            due_ns = self._unproved.reserve(entry.peer, self.now)
             if due_ns == self.now:
                 self.renew(entry)
             else:
@@ -211,15 +207,13 @@ class Registrations(Exchange):
 
     def _stale(self, event: events.Stale) -> None:
         """Register anew because a peer asked for it, with fresh tokens if it has to; at most once a second then."""
-        entry = self.list.get((event.peer, event.home_address))
-        if entry is None:
-            return
+        entry = event.entry
         if event.with_tests:
-            if self._unproved.due(event.peer, self.now) > self.now:
+            if self._unproved.due(entry.peer, self.now) > self.now:
                 why = "binding refresh request too soon after another one, or a binding error"
                 self._steps.append(steps.Ignored(why))
                 return
-            self._unproved.reserve(event.peer, self.now)
+            self._unproved.reserve(entry.peer, self.now)
             self._forget_tokens(*self.tests_needed(entry))
         self.renew(entry)
 
