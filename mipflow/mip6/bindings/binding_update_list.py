@@ -129,12 +129,8 @@ class BindingUpdateEntry(Entry):
     """The care-of address that a peer held when it fell silent, or refused to delete its binding."""
     lingers_until_ns: int = 0
     """While deleting: the time before which no update leaves; an older one may bind, or the peer refused to delete."""
-    waits_for_its_turn: bool = False
-    """True while an update is ready to leave as soon as MAX_UPDATE_RATE allows it."""
     waits_for: str = ""
     """The reason, in words, that was traced last for its update to wait."""
-    key: bytes = b""
-    """Kbm of the last update to a correspondent node, which proves its acknowledgement."""
 
     @property
     def expires_at_s(self) -> float:

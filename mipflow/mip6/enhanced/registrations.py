@@ -17,10 +17,11 @@ from mipflow.mip6.enhanced.enhanced import MAX_CGA_BINDING_LIFETIME_S, TOKEN_OF_
 from mipflow.mip6.registrations.events import Pair
 from mipflow.mip6.registrations.registrations import Registrations
 from mipflow.mip6.registrations.surroundings import Settings, Surroundings
+from mipflow.mip6.registrations.updates import KeyedUpdate
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import BindingAcknowledgement, BindingUpdate, Status
+from mipflow.wire.mobility import BindingAcknowledgement, Status
 
 MAX_PERMANENT_TOKEN_LIFETIME_NS = 0x10000 // MAX_UPDATE_RATE * NS_PER_S
 """At MAX_UPDATE_RATE all sequence numbers are used once in six hours; none may come twice under one permanent token
@@ -85,7 +86,7 @@ class EnhancedRegistrations(Registrations):
         not_before = 0 if self.settings.reuse_tokens else entry.tests_since_ns
         return self.tests.token((RoutabilityTest.CARE_OF, peer, care_of), now, not_before)
 
-    def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
+    def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> KeyedUpdate:
         """Build an update proved by the permanent token, early or complete; by key and home test; or as in RFC 6275."""
         key, permanent = (entry.peer, entry.home_address), self._permanent(entry)
         deletes = entry.state is State.DELETING
@@ -99,8 +100,7 @@ class EnhancedRegistrations(Registrations):
         if proves:
             self._proved.add((key, sequence))
         home, owner = permanent or tokens[0], self.owner if proves else None
-        update, entry.key = enhanced_update(entry, sequence, lifetime_s, home, care_of, owner)
-        return update
+        return enhanced_update(entry, sequence, lifetime_s, home, care_of, owner)
 
     def _register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
         """Bind at once where there is a permanent token, also while it is being renewed."""

@@ -34,7 +34,7 @@ from mipflow.mip6.registrations.steps import News
 from mipflow.mip6.registrations.surroundings import Settings, Surroundings
 from mipflow.sim.clock import NS_PER_S
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingRefreshAdvice, BindingUpdate, Status
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingRefreshAdvice, Status
 
 _SEEKING = (State.WAITING, State.FALLBACK, State.DELETING)
 """States in which a correspondent registration may lack tokens."""
@@ -60,12 +60,12 @@ class Exchange:
         self._proofs = PeerProofs()
         self._next: dict[Pair, Address] = {}
         """Pairs that are being de-registered -> care-of address to register when that is done."""
-        self._updates_in_turn: dict[Pair, tuple[BindingUpdateEntry, State]] = {}
-        """Updates that leave as soon as MAX_UPDATE_RATE allows it, and the state in which they were asked for."""
+        self._updates_in_turn: dict[Pair, State] = {}
+        """Pairs whose update leaves as soon as MAX_UPDATE_RATE allows it -> the state in which it was asked for."""
         self._steps: list[steps.Step] = []
         self._when_due: dict[Timers, Callable[[Any], None]] = {
             Timers.REGISTRATION: self._time_is_up, Timers.TEST: self._test_is_over,
-            Timers.UPDATE: lambda pair: self._update_leaves(*self._updates_in_turn.pop(pair)),
+            Timers.UPDATE: lambda pair: self._update_leaves(self.list.get(pair), self._updates_in_turn.pop(pair)),
             Timers.TEST_INIT: lambda key: self._steps.extend(self._procedure.has_its_turn(key, self.now)),
         }  # fmt: skip
 
@@ -204,24 +204,21 @@ class Exchange:
 
     def _send_update(self, entry: BindingUpdateEntry) -> None:
         """Send the update of an entry, now or when MAX_UPDATE_RATE lets it leave."""
-        if entry.waits_for_its_turn:
-            self._waits_for_turn(entry, "binding updates")
-            return
-        entry.waits_for_its_turn = True
-        at_home = entry.home_address if entry.home_registration else None
-        due = self._rate.reserve(("binding update", entry.peer, at_home), self.now)
-        if due == self.now:
-            self._update_leaves(entry, entry.state)
-        else:
-            pair = (entry.peer, entry.home_address)
-            self._updates_in_turn[pair] = entry, entry.state
-            self._waits_for_turn(entry, "binding updates")
+        pair = (entry.peer, entry.home_address)
+        if pair not in self._updates_in_turn:
+            at_home = entry.home_address if entry.home_registration else None
+            due = self._rate.reserve(("binding update", entry.peer, at_home), self.now)
+            if due == self.now:
+                self._update_leaves(entry, entry.state)
+                return
+            self._updates_in_turn[pair] = entry.state
             self._steps.append(steps.SetTimer((Timers.UPDATE, pair), due))
+        self._waits_for_turn(entry, "binding updates")
 
-    def _update_leaves(self, entry: BindingUpdateEntry, state: State) -> None:
+    def _update_leaves(self, entry: BindingUpdateEntry | None, state: State) -> None:
         """Build and send the binding update, unless something overtook it while it waited for its turn."""
-        entry.waits_for_its_turn, now = False, self.now
-        if self.list.get((entry.peer, entry.home_address)) is not entry or now < entry.retry_ns:
+        now = self.now
+        if entry is None or now < entry.retry_ns:
             return
         if entry.state is State.BOUND and state is not State.BOUND and entry.registered == entry.care_of_address:
             self._notify(News.CHANGED, entry)  # it was acknowledged while this repetition waited
@@ -230,11 +227,12 @@ class Exchange:
             self._pursue(entry)
             return
         tokens = [token for token in self._tokens_for(entry).values() if token is not None]
-        update = self.build_update(entry, self.list.next_sequence(entry.peer, self._numbers.getrandbits(16)), tokens)
+        sequence = self.list.next_sequence(entry.peer, self._numbers.getrandbits(16))
+        update, key = self.build_update(entry, sequence, tokens)
         entry.attempts += 1
         lifetime_s = update.lifetime_units * LIFETIME_UNIT_S
-        sent = Unanswered(update.sequence, entry.care_of_address, now, lifetime_s, entry.key)
-        values = {"sequence": update.sequence, "sent_ns": now, "lifetime_s": lifetime_s}
+        sent = Unanswered(sequence, entry.care_of_address, now, lifetime_s, key)
+        values = {"sequence": sequence, "sent_ns": now, "lifetime_s": lifetime_s}
         self._step(entry, EntryEvent.UPDATE, **values, unanswered=entry.with_sent(sent), lingers_until_ns=0)
         self._steps.append(steps.SendUpdate(entry, update))
         self._timer(entry, now + entry.timeout_ns())
@@ -258,18 +256,15 @@ class Exchange:
             keys.append((RoutabilityTest.CARE_OF, entry.peer, entry.care_of_address))
         return keys
 
-    def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> BindingUpdate:
-        """Build the update that an entry needs now, and set `entry.key`; `tokens` are those of `tests_needed`, in its
-        order.
-        """
+    def build_update(self, entry: BindingUpdateEntry, sequence: int, tokens: list[Token]) -> updates.KeyedUpdate:
+        """Build the update that an entry needs now; `tokens` are those of `tests_needed`, in its order."""
         home_address, valid_s = entry.home_address, self._node.valid_s
         if entry.home_registration:
             lifetime_s = 0 if entry.state is State.DELETING else valid_s(home_address, self.settings.home_lifetime_s)
             flags = self._node.update_flags(home_address, entry.care_of_address)
-            return updates.home_update(entry, sequence, lifetime_s, flags)
+            return updates.home_update(entry, sequence, lifetime_s, flags), b""
         lifetime_s = valid_s(home_address, min(self.settings.binding_lifetime_s, self._home_left_s(home_address)))
-        update, entry.key = updates.correspondent_update(entry, sequence, lifetime_s, *tokens)
-        return update
+        return updates.correspondent_update(entry, sequence, lifetime_s, *tokens)
 
     def _home_left_s(self, home_address: Address) -> int:
         """Return the whole seconds left of the home registration, but at least one unit of lifetimes: a correspondent

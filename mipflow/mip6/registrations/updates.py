@@ -26,6 +26,8 @@ NOTHING_HELD = (
 )  # fmt: skip
 """Refusals by which a home agent says that it has nothing to delete; after another refusal it keeps what it has."""
 
+KeyedUpdate = tuple[BindingUpdate, bytes]
+"""An update, and its key Kbm, which proves its acknowledgement; to a home agent it has none."""
 Proof = Callable[[BindingUpdateEntry, BindingAcknowledgement, Unanswered], bool]
 
 
@@ -39,7 +41,7 @@ def home_update(entry: BindingUpdateEntry, sequence: int, lifetime_s: int, flags
 
 def correspondent_update(
     entry: BindingUpdateEntry, sequence: int, lifetime_s: int, home: Token, care_of: Token | None = None
-) -> tuple[BindingUpdate, bytes]:
+) -> KeyedUpdate:
     """Build the update that binds an entry at a correspondent, with its key Kbm; `care_of` None deletes (11.7.2).
 
     To delete, an Alternate Care-of Address option names the home address: some correspondents check the authenticator
