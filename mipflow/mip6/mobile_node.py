@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, fits, one_of, whole
+from mipflow.arguments import FLAG, MILLISECONDS, TEXT, check, one_of, whole
 from mipflow.errors import ProtocolMisuse, shown
 from mipflow.mip6.attachment import Attachment
 from mipflow.mip6.binding_errors import BindingErrors
@@ -57,7 +57,7 @@ class MobileNode(Mobility):
         binding_lifetime_s: int = MAX_RR_BINDING_LIFETIME_S,
         registrations: Callable[..., Registrations] = Registrations, link_hints: bool = True,
     ) -> None:  # fmt: skip
-        _check_mode(mode)
+        check(one_of(*DATA_MODES), mode=mode)
         _check_home_address(home_address)
         check(FLAG, reuse_tokens=reuse_tokens, link_hints=link_hints)
         check(LIFETIME_S, home_lifetime_s=home_lifetime_s, binding_lifetime_s=binding_lifetime_s)
@@ -486,11 +486,6 @@ class MobileNode(Mobility):
         if entry.home_registration:
             self.address_discovery.failed(entry.peer)
         self.listener.registration_refused(entry, status)
-
-
-def _check_mode(mode: object) -> None:
-    if not fits(mode, one_of(*DATA_MODES)):
-        raise ProtocolMisuse(f"mode={shown(mode)}; expected one of {', '.join(DATA_MODES)}", mode)
 
 
 def _check_home_address(home_address: Address) -> None:

@@ -251,7 +251,7 @@ def test_a_home_test_must_come_through_the_home_agent() -> None:
 
 
 def test_wrong_settings() -> None:
-    with pytest.raises(ProtocolMisuse, match="mode='magic'; expected one of triangular, tunnel, route_optimisation"):
+    with pytest.raises(ProtocolMisuse, match="mode='magic'; expected one of 'triangular', 'tunnel', 'r"):
         MobileNode(Host(Network(), "MN"), home_agent=HOME.address(7), home_address=HOME.address(9), mode="magic")  # type: ignore[arg-type]
     made = world()
     with pytest.raises(ProtocolMisuse, match="no interface 'lan'; expected one of wlan0, cell0"):

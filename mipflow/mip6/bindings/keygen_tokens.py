@@ -22,16 +22,6 @@ AUTHENTICATOR_SIZE = 12
 VALID_NONCES = MAX_NONCE_LIFETIME_NS // NONCE_INTERVAL_NS
 
 
-def home_keygen_token(node_key: bytes, home_address: Address, nonce: bytes) -> bytes:
-    """Return the first 64 bits of HMAC_SHA1(Kcn, home address | nonce | 0) (section 5.2.5)."""
-    return hmac.digest(node_key, home_address.packed + nonce + b"\x00", "sha1")[:8]
-
-
-def care_of_keygen_token(node_key: bytes, care_of_address: Address, nonce: bytes) -> bytes:
-    """Return the first 64 bits of HMAC_SHA1(Kcn, care-of address | nonce | 1) (section 5.2.5)."""
-    return hmac.digest(node_key, care_of_address.packed + nonce + b"\x01", "sha1")[:8]
-
-
 def binding_management_key(home_token: bytes, care_of_token: bytes | None) -> bytes:
     """Return Kbm = SHA1(home keygen token | care-of keygen token), without the latter to delete a binding (5.2.5)."""
     return hashlib.sha1(home_token + (care_of_token or b"")).digest()
@@ -94,12 +84,16 @@ class Nonces:
         return 0 < index <= 0xFFFF and age < VALID_NONCES and age <= now // NONCE_INTERVAL_NS
 
     def home_token(self, home_address: Address, index: int) -> bytes:
-        """Return the home keygen token of an address under one nonce."""
-        return home_keygen_token(self.node_key, home_address, self.nonce(index))
+        """Return the home keygen token of an address under one nonce (section 5.2.5): the first 64 bits of
+        HMAC_SHA1(Kcn, home address | nonce | 0).
+        """
+        return hmac.digest(self.node_key, home_address.packed + self.nonce(index) + b"\x00", "sha1")[:8]
 
     def care_of_token(self, care_of_address: Address, index: int) -> bytes:
-        """Return the care-of keygen token of an address under one nonce."""
-        return care_of_keygen_token(self.node_key, care_of_address, self.nonce(index))
+        """Return the care-of keygen token of an address under one nonce (section 5.2.5): the first 64 bits of
+        HMAC_SHA1(Kcn, care-of address | nonce | 1).
+        """
+        return hmac.digest(self.node_key, care_of_address.packed + self.nonce(index) + b"\x01", "sha1")[:8]
 
 
 class RoutabilityTest(Enum):

@@ -6,24 +6,19 @@ They are not authenticated, so each counts only where it is about something that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mipflow.errors import WireError
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest
 from mipflow.mip6.registrations.events import Ceased, Doubted, Gone, Stale
+from mipflow.mip6.registrations.registrar import Registrar
 from mipflow.mip6.registrations.return_routability import RoutabilityState
 from mipflow.mip6.registrations.updates import ANSWER_DUE, is_authentic
-from mipflow.node.node import offset_of
+from mipflow.node.node import Arrival, Node, offset_of
 from mipflow.wire import mobility
+from mipflow.wire.address import Address
 from mipflow.wire.codec import decode
 from mipflow.wire.icmpv6 import PARAMETER_PROBLEM, IcmpError
 from mipflow.wire.packet import Packet
-
-if TYPE_CHECKING:
-    from mipflow.mip6.registrations.registrar import Registrar
-    from mipflow.node.node import Arrival, Node
-    from mipflow.wire.address import Address
 
 UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION = 1, 2
 """Codes of a parameter problem (RFC 4443 section 3.4)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mipflow.arguments import make
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest
@@ -18,14 +18,12 @@ from mipflow.mip6.registrations.events import Due, Heard, RegistrationEvent, Tim
 from mipflow.mip6.registrations.registrations import Registrations
 from mipflow.mip6.registrations.steps import News
 from mipflow.mip6.registrations.surroundings import Settings, Surroundings
+from mipflow.node.node import Arrival, Node
+from mipflow.node.road import Road
 from mipflow.sim.clock import Timer
 from mipflow.wire.address import Address
 from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, HomeTest
 from mipflow.wire.packet import DestinationOptions, HomeAddressOption, Packet
-
-if TYPE_CHECKING:
-    from mipflow.node.node import Arrival, Node
-    from mipflow.node.road import Road
 
 
 class Registrar:

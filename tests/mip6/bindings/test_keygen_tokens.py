@@ -16,8 +16,6 @@ from mipflow.mip6.bindings.keygen_tokens import (
     Nonces,
     authenticator,
     binding_management_key,
-    care_of_keygen_token,
-    home_keygen_token,
 )
 from mipflow.mip6.correspondent_node import CorrespondentNode
 from mipflow.wire.address import Address
@@ -27,10 +25,12 @@ from tests.mip6.worlds import S, messages, world
 addresses = st.integers(0, (1 << 128) - 1).map(Address)
 
 
-@given(st.binary(min_size=20, max_size=20), addresses, st.binary(min_size=8, max_size=8))
-def test_tokens_are_those_of_the_rfc(key: bytes, address: Address, nonce: bytes) -> None:
-    assert home_keygen_token(key, address, nonce) == octets.home_token(key, address.packed, nonce)
-    assert care_of_keygen_token(key, address, nonce) == octets.care_of_token(key, address.packed, nonce)
+@given(st.integers(0, 2**32), addresses, st.integers(1, 65535))
+def test_tokens_are_those_of_the_rfc(seed: int, address: Address, index: int) -> None:
+    nonces = Nonces(Random(seed))
+    key, nonce = nonces.node_key, nonces.nonce(index)
+    assert nonces.home_token(address, index) == octets.home_token(key, address.packed, nonce)
+    assert nonces.care_of_token(address, index) == octets.care_of_token(key, address.packed, nonce)
 
 
 @given(
