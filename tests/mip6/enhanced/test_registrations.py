@@ -108,8 +108,8 @@ def test_the_binding_lasts_as_long_as_that_at_home_and_not_seven_minutes() -> No
     """Sections 4.1 and 4.4: MAX_CGA_BINDING_LIFETIME, but no longer than the home registration."""
     one, _ = made()
     assert 3580 < held(one).expires_at_s - one.now < 3600
-    one = world(enhanced=True)
-    machine_of(one).list.left_s = lambda *_: 200_000  # type: ignore[method-assign]
+    one = world(enhanced=True, home_lifetime_s=200_000)
+    one.ha.max_lifetime_s = 200_000
     one.mn.open(one.cn1, QUIET)
     one.run(6)
     assert 86_390 < held(one).expires_at_s - one.now <= 86_400
