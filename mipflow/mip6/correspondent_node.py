@@ -95,8 +95,10 @@ class Correspondent(BindingKeeper):
         update = arrival.payload
         if not self.is_well_formed(arrival, update):
             return
-        if update.home_registration:
-            self._refuse_home_registration(arrival, update)
+        if update.home_registration:  # this is no home agent (10.3.1); without nonces there is no key to sign that with
+            is_bound = arrival.source in self.bindings
+            status = Status.REGISTRATION_TYPE_CHANGE_DISALLOWED if is_bound else Status.HOME_REGISTRATION_NOT_SUPPORTED
+            self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
             return
         indices, care_of = update.option(NonceIndices), self.care_of_address(arrival, update)
         if indices is None:
@@ -113,12 +115,6 @@ class Correspondent(BindingKeeper):
         answer = self._answer(arrival, update, care_of)
         if update.acknowledge or answer.options or answer.status in self.always_acknowledged:
             self.acknowledge(arrival, proved(answer, key, signed, arrival.packet.destination))
-
-    def _refuse_home_registration(self, arrival: Arrival, update: BindingUpdate) -> None:
-        """Say that this is no home agent (section 10.3.1); without nonces there is no key to sign that with."""
-        is_bound = arrival.source in self.bindings
-        status = Status.REGISTRATION_TYPE_CHANGE_DISALLOWED if is_bound else Status.HOME_REGISTRATION_NOT_SUPPORTED
-        self.acknowledge(arrival, BindingAcknowledgement(status, update.sequence))
 
     def _answer(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> BindingAcknowledgement:
         """Carry out an authentic update where nothing speaks against it; return its acknowledgement."""

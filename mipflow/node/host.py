@@ -38,9 +38,8 @@ class Host(Node):
         self.flow_seam: FlowSeam = NoFlows(self)
         self.neighbor = NeighborDiscovery(self)
         self.neighbor.on_advertisement.append(self.advertised)
-        self._udp: dict[tuple[int, Remote], UdpSocket] = {}
-        self._udp_hearing: dict[int, UdpSocket] = {}
-        """UDP sockets that hear everybody, by port."""
+        self._udp: dict[int | tuple[int, Remote], UdpSocket] = {}
+        """UDP sockets by port where they hear everybody, else by port and remote end."""
         self._echo: dict[int, EchoSocket] = {}
         self._esp: dict[int, EspSocket] = {}
         self._claims: dict[int, dict[Remote, dict[str, Callable[[], object]]]] = {}
@@ -72,11 +71,8 @@ class Host(Node):
         """Take the router that advertised for the default router, with a lifetime of zero no longer (RFC 4861 section
         6.3.4).
         """
-        self.take_router(interface, source, message.router_lifetime_s > 0)
-
-    def take_router(self, interface: Interface, link_local: Address, is_router: bool) -> None:
-        """Let the neighbor with this link-local address be the default router of an interface, or be it no longer."""
-        router = None if interface.segment is None else interface.segment.neighbor(link_local)
+        router = None if interface.segment is None else interface.segment.neighbor(source)
+        is_router = message.router_lifetime_s > 0
         if is_router != (interface.router is router):
             interface.router = router if is_router else None
             self.network.changed()
@@ -148,14 +144,10 @@ class Host(Node):
         check(PORT, port=port, remote_port=remote[1])
         for each in (EVERYBODY, remote):
             self.check_unheard("UDP", port, each)
-        socket = UdpSocket(self, port, remote, flow if upward else -flow)
-        if remote == EVERYBODY:
-            self.take_port("UDP", port, remote, partial(self._udp_hearing.pop, port))
-            self._udp_hearing[port] = socket
-        else:
-            self.take_port("UDP", port, remote, partial(self._udp.pop, (port, remote)))
-            self._udp[port, remote] = socket
-            self.flow_seam.flow_named(socket.label, "UDP", port, remote)
+        key = port if remote == EVERYBODY else (port, remote)
+        self.take_port("UDP", port, remote, partial(self._udp.pop, key))
+        socket = self._udp[key] = UdpSocket(self, port, remote, flow if upward else -flow)
+        self.flow_seam.flow_named(socket.label, "UDP", port, remote)
         return socket
 
     def echo(self, identifier: int, remote: Address, flow: int = 0) -> EchoSocket:
@@ -188,7 +180,7 @@ class Host(Node):
         datagram: UDP = arrival.packet.payload  # type: ignore[assignment]  # the handlers' table says so
         port = datagram.destination_port
         remote = arrival.source, datagram.source_port
-        socket = self._udp_hearing.get(port) or self._udp.get((port, remote))
+        socket = self._udp.get(port) or self._udp.get((port, remote))
         if socket is None:
             self.no_listener(arrival)
             return
@@ -227,7 +219,7 @@ class Host(Node):
 
     def hearing(self, port: int, remote: Remote) -> UdpSocket | None:
         """Return the UDP socket that hears what a remote end sends to a port."""
-        return self._udp_hearing.get(port) or self._udp.get((port, remote))
+        return self._udp.get(port) or self._udp.get((port, remote))
 
     def _datagram_error(self, port: int, remote: Remote, error: IcmpError, beginning: bytes) -> None:
         socket = self.hearing(port, remote)

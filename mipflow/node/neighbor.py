@@ -33,8 +33,8 @@ MAX_INTERVAL_S = 1800.0
 
 Heard = Callable[[Interface, icmpv6.RouterAdvertisement, Address], None]
 """Hears of a router advertisement: the interface, the message, the router's link-local address."""
-Questions = dict[tuple[Interface, Address], tuple[Timer, Callable[[bool], None]]]
-"""Open questions: address on an interface -> the timer after which silence is an answer, and who is to be told."""
+Questions = dict[tuple[Interface, Address], Callable[[bool], None]]
+"""Open questions: address on an interface -> what takes the answer."""
 
 
 class Advertising:
@@ -102,20 +102,20 @@ class NeighborDiscovery:
 
     def stop_detecting(self, address: Address, interface: Interface) -> bool:
         """Forget a question of `detect_duplicate`: nothing follows; False where none is open."""
-        timer, _ = self._probes.pop((interface, address), (None, None))
-        if timer is not None:
-            timer.stop()
-        return timer is not None
+        return self._probes.pop((interface, address), None) is not None
 
     def _await(
         self, questions: Questions, key: tuple[Interface, Address], done: Callable[[bool], None], silence: bool
     ) -> None:
         """Let `done` hear the answer that `_said` is told, or `silence` after RetransTimer."""
-        if key in questions:
-            questions[key][0].stop()  # asked anew: the older question is not answered any more
-        timer = Timer(self._node.clock, lambda: _said(questions, key, silence))
-        questions[key] = (timer, done)
-        timer.set(self._node.clock.now + RETRANS_TIMER_NS)
+
+        def question(answer: bool) -> None:
+            if questions.get(key) is question:  # not answered, forgotten or asked anew meanwhile
+                del questions[key]
+                done(answer)
+
+        questions[key] = question
+        self._node.clock.after(RETRANS_TIMER_NS, question, silence)
 
     def _neighbor_solicitation(self, arrival: Arrival) -> None:
         solicitation: icmpv6.NeighborSolicitation = arrival.payload
@@ -165,7 +165,7 @@ class NeighborDiscovery:
         """Forget the questions asked on an interface: it is on another link now, and nobody answers them any more."""
         for questions in (self._probes, self._asked):
             for key in [key for key in questions if key[0] is interface]:
-                questions.pop(key)[0].stop()
+                del questions[key]
         self._heard(interface)
 
     # --- routers (RFC 4861 section 6) --------------------------------------------------------------------------------
@@ -252,6 +252,4 @@ class NeighborDiscovery:
 def _said(questions: Questions, key: tuple[Interface, Address], answer: bool) -> None:
     """Answer a question, if it is open."""
     if key in questions:
-        timer, done = questions.pop(key)
-        timer.stop()
-        done(answer)
+        questions[key](answer)

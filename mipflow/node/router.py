@@ -19,7 +19,7 @@ from mipflow.wire.packet import Packet
 ROUTER_IDENTIFIER = 1
 """Interface identifier of a router where nothing else is asked for: its addresses end in ::1."""
 
-Forward = Callable[["Packet"], None]
+Forward = Callable[[Packet], None]
 
 
 class Router(Node):
@@ -101,19 +101,16 @@ class Router(Node):
             else:
                 self.receive(packet, interface)
 
-        return self._filtered(interface, receive) if interface.name in self._filtering else receive
-
-    def _filtered(self, interface: Interface, receive: Forward) -> Forward:
-        """Put ingress filtering in front: a source of another prefix goes no further (RFC 6275 section 11.3.1)."""
-
-        def check(packet: Packet) -> None:
+        def filtered(packet: Packet) -> None:
+            """Receive behind ingress filtering: a source of another prefix goes no further (RFC 6275 section 11.3.1).
+            """
             if self.lets_in(packet.source, interface):
                 receive(packet)
             else:
                 self.drop(packet, f"ingress filtering: {packet.source} has no prefix of {interface.name}")
                 self.send_error(packet, icmpv6.DESTINATION_UNREACHABLE, icmpv6.FAILED_POLICY, 0)
 
-        return check
+        return filtered if interface.name in self._filtering else receive
 
     def lets_in(self, source: Address, interface: Interface) -> bool:
         """True for a packet from `source` that ingress filtering, where there is one, lets in by an interface."""

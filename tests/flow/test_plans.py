@@ -31,7 +31,7 @@ def sending(world: mf.World, is_up: bool = True) -> Sending:
     """The socket of the call at one of its ends, and the payload that it sends."""
     flow = world.mn.flows[FLOW]
     _, port, cn, cn_port = next(iter(flow.conversations))
-    socket = world.mn._udp[port, (cn, cn_port)] if is_up else world.cn1._udp_hearing[cn_port]
+    socket = world.mn._udp[port, (cn, cn_port)] if is_up else world.cn1._udp[cn_port]
     assert socket.datagram is not None
     return socket, socket.datagram.payload
 

@@ -192,7 +192,7 @@ def test_a_socket_whose_application_does_more_than_count_is_asked_for_each_datag
     world = mf.figure2()
     flow = world.mn.open(world.cn1, mf.apps.Voice())
     world.run(3)
-    socket, heard = world.cn1._udp_hearing[5004], []
+    socket, heard = world.cn1._udp[5004], []
     socket.on_datagram = heard.append
     world.run(5)
     counted = flow.running.received_bytes // 172
