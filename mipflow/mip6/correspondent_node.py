@@ -104,7 +104,7 @@ class Correspondent(BindingKeeper):
         if indices is None:
             self.node.drop(arrival.packet, "binding update without nonce indices")
             return
-        key = self.key_for(arrival, update, indices, care_of)
+        key = self.key_for(arrival, indices, care_of)
         if isinstance(key, Status):  # no key, so no authorization data
             self.acknowledge(arrival, BindingAcknowledgement(key, update.sequence))
             return
@@ -123,7 +123,7 @@ class Correspondent(BindingKeeper):
         if status is not Status.ACCEPTED:
             return answer
         answer = replace(answer, lifetime_units=self._carry_out(arrival, update, care_of))
-        return self.completed(arrival, update, care_of, answer)
+        return self.completed(arrival, care_of, answer)
 
     def _carry_out(self, arrival: Arrival, update: BindingUpdate, care_of: Address) -> int:
         """Bind or delete (sections 9.5.2 and 9.5.3); return the lifetime that is granted, in units of four seconds.
@@ -142,7 +142,7 @@ class Correspondent(BindingKeeper):
         expires_ns = self.node.clock.now + lifetime_s * NS_PER_S
         near_end_ns = expires_ns - max(lifetime_s * NS_PER_S // 10, 2 * constants.MIN_REFRESH_WAIT_NS)
         binding = Binding(home_address, care_of, update.sequence, expires_ns, wakes_ns=near_end_ns)
-        self.bind(self.entry_for(arrival, update, binding))
+        self.bind(self.entry_for(arrival, binding))
         return lifetime_s // LIFETIME_UNIT_S
 
     def _expired_nonces(self, indices: NonceIndices, deletes: bool) -> Status | None:
@@ -155,11 +155,9 @@ class Correspondent(BindingKeeper):
 
     # --- another way to prove binding updates overrides these ---------------------------------------------------------
 
-    def key_for(
-        self, arrival: Arrival, update: BindingUpdate, indices: NonceIndices, care_of: Address
-    ) -> bytes | Status:
+    def key_for(self, arrival: Arrival, indices: NonceIndices, care_of: Address) -> bytes | Status:
         """Return the key that has to prove an update (section 5.2.6), or the status where its nonces have expired."""
-        deletes = update.lifetime_units == 0
+        deletes = arrival.payload.lifetime_units == 0
         expired = self._expired_nonces(indices, deletes)
         if expired is not None:
             return expired
@@ -183,13 +181,11 @@ class Correspondent(BindingKeeper):
         """Return the longest lifetime that an authentic update can get, in seconds (section 9.5.2)."""
         return constants.MAX_RR_BINDING_LIFETIME_S
 
-    def entry_for(self, arrival: Arrival, update: BindingUpdate, binding: Binding) -> Binding:
+    def entry_for(self, arrival: Arrival, binding: Binding) -> Binding:
         """Return the entry that the cache is to hold of a new binding."""
         return binding
 
-    def completed(
-        self, arrival: Arrival, update: BindingUpdate, care_of: Address, answer: BindingAcknowledgement
-    ) -> BindingAcknowledgement:
+    def completed(self, arrival: Arrival, care_of: Address, answer: BindingAcknowledgement) -> BindingAcknowledgement:
         """Add options to the acknowledgement of an update that was carried out; with any it is always sent."""
         return answer
 

@@ -426,13 +426,7 @@ class Node:
     def process_extension(self, header: object, arrival: Arrival) -> bool:
         """Process one extension header; False where the packet ends here."""
         if type(header) is headers.DestinationOptions or type(header) is headers.HopByHopOptions:
-            for option in header.options:
-                if type(option) is HomeAddressOption:
-                    if not self.mobility.home_address_option(option, arrival):
-                        return False
-                elif not self._unknown_option(option, arrival):  # type: ignore[arg-type]
-                    return False
-            return True
+            return all(self._process_option(option, arrival) for option in header.options)  # type: ignore[arg-type]
         if type(header) is headers.RoutingHeaderType2:
             return self.mobility.routing_header_type_2(header, arrival)
         if isinstance(header, headers.RoutingHeader):
@@ -441,10 +435,12 @@ class Node:
             self._reassemble(header, arrival)
         return False
 
-    def _unknown_option(self, option: headers.UnknownOption, arrival: Arrival) -> bool:
-        """Do with an unknown option as the two top bits of its type say (RFC 8200 section 4.2); False where the packet
-        ends here.
+    def _process_option(self, option: HomeAddressOption | headers.UnknownOption, arrival: Arrival) -> bool:
+        """Process one option, an unknown one as the two top bits of its type say (RFC 8200 section 4.2); False where
+        the packet ends here.
         """
+        if isinstance(option, HomeAddressOption):
+            return self.mobility.home_address_option(option, arrival)
         action = option.type >> 6
         if option.type <= 1 or action == 0:
             return True

@@ -312,7 +312,7 @@ class ChecksTheSource(Correspondent):
     def binding_update(self, arrival: Arrival) -> None:
         """Take only updates that are proved for their care-of address."""
         update, care_of = arrival.payload, self.care_of_address(arrival, arrival.payload)
-        key = self.key_for(arrival, update, update.option(NonceIndices), care_of)
+        key = self.key_for(arrival, update.option(NonceIndices), care_of)
         if not isinstance(key, bytes) or is_proved(update, key, care_of, arrival.packet.destination):
             super().binding_update(arrival)
         else:

@@ -57,11 +57,10 @@ class EnhancedCorrespondent(Correspondent):
 
     # --- binding updates (sections 4.2 and 4.3) ----------------------------------------------------------------------
 
-    def key_for(
-        self, arrival: Arrival, update: BindingUpdate, indices: NonceIndices, care_of: Address
-    ) -> bytes | Status:
+    def key_for(self, arrival: Arrival, indices: NonceIndices, care_of: Address) -> bytes | Status:
         """Return the key of two tokens: home index zero means the permanent token, care-of index zero no token."""
-        held, deletes = self._held(arrival.source), update.lifetime_units == 0
+        held, update = self._held(arrival.source), arrival.payload
+        deletes = update.lifetime_units == 0
         if indices.home == 0 and signature_in(update) is not None:
             return Status.NON_NULL_HOME_NONCE_INDEX_EXPECTED
         if indices.home == 0 and held.permanent_token is None:
@@ -104,9 +103,10 @@ class EnhancedCorrespondent(Correspondent):
         by_home_test = self._proof is None and indices is not None and indices.home
         return MAX_RR_BINDING_LIFETIME_S if by_home_test else enhanced.MAX_CGA_BINDING_LIFETIME_S
 
-    def entry_for(self, arrival: Arrival, update: BindingUpdate, binding: Binding) -> EnhancedBinding:
+    def entry_for(self, arrival: Arrival, binding: Binding) -> EnhancedBinding:
         """Return the binding with its permanent token and credit; a complete update verifies its care-of address."""
-        held, indices, care_of = self._held(arrival.source), update.option(NonceIndices), binding.care_of_address
+        held, update, care_of = self._held(arrival.source), arrival.payload, binding.care_of_address
+        indices = update.option(NonceIndices)
         is_early = indices is not None and indices.care_of == 0
         # An acknowledgement goes to the source: to give it a token for another care-of address would test nothing.
         asks = update.option(mobility.CareOfTestInitOption) is not None and care_of == arrival.packet.source
@@ -118,9 +118,7 @@ class EnhancedCorrespondent(Correspondent):
             credit=held.credit,
         )  # fmt: skip
 
-    def completed(
-        self, arrival: Arrival, update: BindingUpdate, care_of: Address, answer: BindingAcknowledgement
-    ) -> BindingAcknowledgement:
+    def completed(self, arrival: Arrival, care_of: Address, answer: BindingAcknowledgement) -> BindingAcknowledgement:
         """Add the permanent token, a care-of token, and where it was asked for the proof that our address is ours.
 
         The proof stands last, so that its signature covers the tokens.
@@ -133,7 +131,7 @@ class EnhancedCorrespondent(Correspondent):
         if held.care_of_nonce:
             options.append(mobility.CareOfTestOption(self.nonces.care_of_token(care_of, held.care_of_nonce)))
         answer, ours = replace(answer, options=tuple(options)), arrival.packet.destination
-        asked = self._proof is not None and update.option(mobility.CgaParametersRequest) is not None
+        asked = self._proof is not None and arrival.payload.option(mobility.CgaParametersRequest) is not None
         if asked and self.owner is not None and ours in self.owner.parameters:
             return enhanced.with_proof(answer, self.owner, ours, care_of, ours)
         return answer
