@@ -18,7 +18,7 @@ from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.constants import HOME_BINDING_LIFETIME_S, MAX_RR_BINDING_LIFETIME_S
 from mipflow.mip6.home_prefixes import HomeAddresses, HomePrefixes
 from mipflow.mip6.parts import HomeAgentSearch, Listener, PrefixSearch, Security
-from mipflow.mip6.registrations.events import HomeAgentChanged, Lost, Reachable
+from mipflow.mip6.registrations.events import Lost, Reachable
 from mipflow.mip6.registrations.peer_reports import PeerReports
 from mipflow.mip6.registrations.registrar import Registrar
 from mipflow.mip6.registrations.registrations import Registrations
@@ -434,14 +434,6 @@ class MobileNode(Mobility):
         if not self.home_agents:
             return self.home_agent
         return next((agent for prefix, agent in self.home_agents.items() if home_address in prefix), self.home_agent)
-
-    def change_home_agent(self, home_agent: Address) -> None:
-        """Register every home address at another home agent; what the former one said does not count."""
-        self.home_agent = home_agent
-        self.home_agents.clear()
-        for entry in self.home_prefixes:
-            self.record(self.home_prefixes.remove(entry.prefix))
-        self.registrar.tell(HomeAgentChanged(home_agent))
 
     # --- what arrives (sections 11.3.3, 6.4) -------------------------------------------------------------------------
 

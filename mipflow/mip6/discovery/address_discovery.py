@@ -18,6 +18,7 @@ from mipflow.mip6.home_agent import HomeAgent
 from mipflow.mip6.home_prefixes import HomePrefix
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.mip6.parts import AnycastAnswers, HomeAgentSearch
+from mipflow.mip6.registrations.events import HomeAgentChanged
 from mipflow.node.interface import Interface
 from mipflow.node.node import Arrival
 from mipflow.sim.clock import NS_PER_S, Timer
@@ -256,8 +257,15 @@ class HomeAgentDiscovery(HomeAgentSearch):
         self._use(self._following[0])
 
     def _use(self, home_agent: Address) -> None:
-        """Register every home address at this home agent from now on, the primary at least."""
+        """Register every home address at this home agent from now on, the primary at least; what the former one said
+        does not count.
+        """
+        mobile = self._mobile
         self._next.stop()
         self._soonest_ns = self._node.clock.now + INITIAL_BINDACK_TIMEOUT_FIRST_REGISTRATION_NS
         self._node.decided("home agent", str(home_agent))
-        self._mobile.change_home_agent(home_agent)
+        mobile.home_agent = home_agent
+        mobile.home_agents.clear()
+        for entry in mobile.home_prefixes:
+            mobile.record(mobile.home_prefixes.remove(entry.prefix))
+        mobile.registrar.tell(HomeAgentChanged(home_agent))
