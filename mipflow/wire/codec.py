@@ -8,7 +8,7 @@ Home Address option only where it is alone.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from mipflow.errors import WireError
 from mipflow.wire import chain, icmpv6, layers
@@ -132,8 +132,7 @@ def _payload(packet: Packet, depth: int) -> layers.Layer:
             return _packet(payload, depth + 1)
         case Opaque():
             if announced == ESP and payload.size >= 8:
-                sealed: layers.Layer = layers.ipsec.ESP(payload.data)
-                return sealed
+                return cast(layers.Layer, layers.ipsec.ESP(payload.data))
             return FORMS[Opaque].write(payload)
         case UDP():
             layer = FORMS[UDP].write(payload, len=payload.size)

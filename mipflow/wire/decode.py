@@ -7,6 +7,7 @@ that the two ends see. The numbers and forms of all headers but signalling stand
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from mipflow.errors import WireError
 from mipflow.wire import chain, icmpv6, layers, packet
@@ -160,8 +161,7 @@ def _extension(number: int, octets: bytes) -> ExtensionHeader:
         kind = packet.RoutingHeaderType2 if octets[2] == 2 else packet.RoutingHeader
     if kind is packet.RoutingHeaderType2 and len(octets) != 24:
         raise WireError(f"a type 2 routing header of {len(octets)} octets; expected 24", octets)
-    header: ExtensionHeader = FORMS[kind].read(octets)
-    return header
+    return cast(ExtensionHeader, FORMS[kind].read(octets))
 
 
 def read_mobility(data: bytes, pointer: int) -> MobilityMessage:
@@ -176,8 +176,7 @@ def read_mobility(data: bytes, pointer: int) -> MobilityMessage:
         raise WireError(f"a Mobility Header of {size} octets, but {len(data)} are there", size)
     if form is None:
         return UnknownMobilityMessage(kind, data[6:])
-    message: MobilityMessage = form.read(data, options=read_options(MobilityOption, data, form.fixed))
-    return message
+    return cast(MobilityMessage, form.read(data, options=read_options(MobilityOption, data, form.fixed)))
 
 
 def read_icmp(data: bytes) -> IcmpMessage:
@@ -200,8 +199,7 @@ def read_icmp(data: bytes) -> IcmpMessage:
 def _neighbor_option(data: bytes) -> NeighborOption:
     form = NeighborOption.find(data[0], len(data))
     known = {"target": data[0] == 2} if form.value is icmpv6.LinkLayerAddress else {}
-    option: NeighborOption = form.read(data, **known)
-    return option
+    return cast(NeighborOption, form.read(data, **known))
 
 
 def _udp(data: bytes) -> UDP:
@@ -210,8 +208,7 @@ def _udp(data: bytes) -> UDP:
     length = int.from_bytes(data[4:6], "big")
     if length != len(data):
         raise WireError(f"UDP length {length}, but {len(data)} octets are there", length)
-    datagram: UDP = FORMS[UDP].read(data)
-    return datagram
+    return cast(UDP, FORMS[UDP].read(data))
 
 
 def _tcp(data: bytes) -> TCP:
