@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from itertools import count
+from itertools import combinations, count
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mipflow.arguments import FLAG, SEED, TEXT, check, number
 from mipflow.errors import ProtocolMisuse, TopologyError, shown
@@ -69,9 +69,7 @@ class Network(Unique):
         self.quick_way = quick_ways(self.clock, self.trace)
         self._graph: networkx.Graph[str] = networkx.Graph()
         self._routers: networkx.Graph[str] = networkx.Graph()
-        """The nodes that forward, and the edges between them: hosts carry no transit."""
-        self._joined: list[tuple[str, Segment, list[Port], int]] = []
-        """Nodes that have come to a segment, with the list of its ports and how many of these were there before."""
+        """The nodes that forward: hosts carry no transit."""
         self.segments: dict[str, Segment] = {}
         self.segment_type: type[Segment] = Segment
         self.meters: defaultdict[int, Meter] = defaultdict(Meter)
@@ -87,7 +85,7 @@ class Network(Unique):
         self._on_change: list[Callable[[], None]] = []
         self._on_next_change: dict[Callable[[], None], None] = {}
         self._trees: dict[str, _Tree] = {}
-        """Node -> the shortest paths from it, until links between routers, their delays or its own links change."""
+        """Router -> the shortest paths from it, until links between routers or their delays change."""
 
     @property
     def name(self) -> str:
@@ -99,11 +97,7 @@ class Network(Unique):
         """Nodes with `x`, `y`, `role`, `forwards`; edges with `segment` and `delay_ms`, which are made when somebody
         looks: a crowd on a link has one for each two of it.
         """
-        for node, segment, ports, before in self._joined:
-            for other in ports[:before]:
-                self._graph.add_edge(node, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
-        self._joined.clear()
-        return self._graph
+        return self._linked(self._graph)
 
     def check_own(self, thing: object, network: Surroundings | None) -> None:
         """Raise ProtocolMisuse for a thing of another network. `network` is None for one that is in none yet."""
@@ -161,9 +155,6 @@ class Network(Unique):
         self.check_segment(segment)
         self.check_own(port, getattr(port, "network", None))
         segment.attach(port)
-        self._joined.append((port.owner, segment, segment.ports, len(segment.ports) - 1))
-        for other in self.routers_on(segment)[:-1] if port.owner in self._routers else ():
-            self._routers.add_edge(port.owner, other.owner, segment=segment.name, delay_ms=segment.link.delay_ms)
         self._places[port.owner].append((port, segment))
         self._reshaped(port.owner)
 
@@ -173,8 +164,6 @@ class Network(Unique):
         self.check_own(port, getattr(port, "network", None))
         segment.detach(port)
         self._places[port.owner].remove((port, segment))
-        for graph in (self.graph, self._routers):
-            graph.remove_edges_from([(port.owner, other.owner) for other in segment.ports])
         self._reshaped(port.owner)
 
     def interfaces(self, node: str) -> list[str]:
@@ -190,17 +179,14 @@ class Network(Unique):
             self._on_change.append(callback)
 
     def segment_changed(self, segment: Segment) -> None:
-        """Take over what a segment's link is like now, and forget all routes."""
-        for graph in (self.graph, self._routers):
-            for _, _, edge in graph.edges([port.owner for port in segment.ports], data=True):
-                edge["delay_ms"] = segment.link.delay_ms if edge["segment"] == segment.name else edge["delay_ms"]
+        """Forget all routes: the link of a segment is another."""
         self._trees.clear()
         self.changed()
 
     def _reshaped(self, node: str) -> None:
-        """Forget the shortest paths that a link of `node` may be part of: a host carries no transit."""
-        for start in list(self._trees) if node in self._routers else [node]:
-            self._trees.pop(start, None)
+        """Forget the shortest paths if a link of `node` may be part of them."""
+        if node in self._routers:
+            self._trees.clear()
         self.changed()
 
     def changed(self) -> None:
@@ -229,12 +215,15 @@ class Network(Unique):
         return [prefix for prefix, owner in self._prefixes.items() if owner is segment]
 
     def way(self, node: str, destination: Address) -> Channel | None:
-        """Return the channel on which `node` sends to `destination`: on the path through routers of the least delay."""
+        """Return the channel on which `node`, a router, sends to `destination`: on the path of the least delay."""
         segment = self.segment_of(destination)
         if segment is None:
             return None
         if node not in self._trees:
-            self._trees[node] = *self._shortest_paths(node), {}
+            import networkx
+
+            found: Any = networkx.single_source_dijkstra(self._linked(self._routers), node, weight="delay_ms")
+            self._trees[node] = *found, {}
         lengths, paths, ways = self._trees[node]
         if segment not in ways:
             own = next((port for port, place in self._places[node] if place is segment), None)
@@ -246,11 +235,13 @@ class Network(Unique):
         neighbor = segment.neighbor(destination)
         return None if neighbor is None or neighbor is own else segment.channel(own, neighbor)
 
-    def _shortest_paths(self, node: str) -> tuple[dict[str, float], dict[str, list[str]]]:
-        import networkx
-
-        through = self._routers if node in self._routers else self.graph.subgraph([*self._routers, node])
-        return networkx.single_source_dijkstra(through, node, weight="delay_ms")  # type: ignore[return-value]
+    def _linked(self, graph: networkx.Graph[str]) -> networkx.Graph[str]:
+        """Return a graph of nodes with an edge between each two that are on a link."""
+        graph.clear_edges()
+        for segment in self.segments.values():
+            ends = [port.owner for port in segment.ports if port.owner in graph]
+            graph.add_edges_from(combinations(ends, 2), segment=segment.name, delay_ms=segment.link.delay_ms)
+        return graph
 
     def channel_between(self, sender: str, receiver: str) -> Channel:
         """Return a direct channel from one node to a neighbor. Raises TopologyError where there is none."""

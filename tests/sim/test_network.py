@@ -223,16 +223,16 @@ def test_hosts_that_move_cost_no_shortest_path_of_a_router(searched: list[str]) 
     assert len(searched) <= found + len(routers)
 
 
-def test_the_way_of_a_host_is_that_of_the_link_on_which_it_is(searched: list[str]) -> None:
-    network, near, far = square()
-    moving = Host(network, "moving").add_interface("eth0", 9)
-    for name, router, neighbor in (("near", "R1", near), ("far", "R4", far), ("near", "R1", near)):
-        moving.join(network.segments[name])
-        ways = [network.way("moving", address) for address in (NEAR.address(5), FAR.address(5))]
-        assert {way.receiver.owner for way in ways if way is not None} == {router, neighbor.name}
-        assert {way.sender for way in ways if way is not None} == {moving}
-        moving.leave()
-    assert network.way("moving", near.address) is None
+def test_a_second_link_between_routers_is_left_where_the_first_is_gone() -> None:
+    network, _, far = square()
+    first, spare = network.segments["R2-R4"], network.add_segment("spare", Link())
+    for port in first.ports:
+        port.node.add_interface("spare", 7).join(spare)  # type: ignore[attr-defined]
+    for port in list(first.ports):
+        port.leave()  # type: ignore[attr-defined]
+    way = network.way("R2", far.address)
+    assert way is not None and way.segment is spare
+    assert network.graph.edges["R2", "R4"] == {"segment": "spare", "delay_ms": 1}
 
 
 def test_a_graph_that_is_looked_at_late_is_that_which_was_looked_at_all_along() -> None:
