@@ -79,6 +79,8 @@ class Surroundings(Protocol):
 
     clock: Clock
     trace: Trace
+    check: Callable[[Packet], Packet] | None
+    """Called with each packet that enters a link; gives the packet that goes on in its place."""
     trains: Boarding
     """The part that carries packets without events, where there is one."""
 
@@ -129,7 +131,8 @@ class Channel(Unique):
         """
         self.segment.network.trains.recall(self)
         link, segment = self.link, self.segment
-        faulty = link.loss or link.duplication or link.jitter_ms or segment.taps or segment.check or not self.is_up
+        is_looked_at = segment.taps or segment.network.check
+        faulty = link.loss or link.duplication or link.jitter_ms or is_looked_at or not self.is_up
         self.is_quick = not faulty
         self.times = {} if faulty else _times(link.rate_bps, link.mtu)
         self.set_quick(self.times)
@@ -166,8 +169,8 @@ class Channel(Unique):
             if reason is not None:
                 segment.drop(packet, reason)
                 return start
-        if segment.check is not None:
-            packet = segment.check(packet)
+        if segment.network.check is not None:
+            packet = segment.network.check(packet)
         done = start + self.serialisation_ns(packet.size)
         if link.duplication and self.random.random() < link.duplication:
             # One of the two counts for the flow's meter: the first that is not lost.
@@ -273,12 +276,8 @@ class Segment(Unique):
     address resolution (RFC 4861 section 7.2) would fill; duplicate address detection is real and sends its packets.
     """
 
-    def __init__(
-        self, name: str, link: Link, network: Surroundings, check: Callable[[Packet], Packet] | None = None
-    ) -> None:
+    def __init__(self, name: str, link: Link, network: Surroundings) -> None:
         self.name, self.link, self.network, self.up = name, link, network, True
-        self.check = check
-        """Called with each packet that enters; gives the packet that goes on in its place."""
         self.taps: list[Tap] = []
         self.ports: list[Port] = []
         """The ports on it, in order of coming. A list is only added to: without one that leaves it is another.

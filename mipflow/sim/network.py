@@ -76,7 +76,8 @@ class Network(Unique):
         """Label of a packet (flow id, negative on the way to the mobile node) -> the meter of all such packets."""
         self.trains = Boarding()
         """Carries flows of a constant rate, where `sim.trains` is put in."""
-        self._check = _through_bytes if wire else None
+        self.check: Callable[[Packet], Packet] | None = _through_bytes if wire else None
+        """Called with each packet that enters a link; gives the packet that goes on in its place."""
         self._prefixes: dict[Prefix, Segment] = {}
         self._lengths: list[int] = []
         """The lengths of all prefixes, the longest first."""
@@ -129,7 +130,7 @@ class Network(Unique):
         check(LINK, TopologyError, link=link)
         if name in self.segments:
             raise TopologyError(f"there are two links named {name!r}; names must differ", name)
-        segment = self.segments[name] = self.segment_type(name, link, self, self._check)
+        segment = self.segments[name] = self.segment_type(name, link, self)
         if prefix is not None:
             self.add_prefix(prefix, segment)
         return segment

@@ -93,7 +93,7 @@ class Crowd(Segment):
         if type(packet.payload) is NeighborSolicitation:
             self._asking[packet.payload.target][sender] = None
         ports, count, now = self.ports, len(self.ports), clock.now
-        is_faulty = link.loss or link.duplication or link.jitter_ms or self.taps or self.check
+        is_faulty = link.loss or link.duplication or link.jitter_ms or self.taps or self.network.check
         is_shared = self.up and self._is_up and packet.size <= link.mtu and link.queue_bytes is None and not is_faulty
         if not is_shared or count < 3 or (last is not None and last.until_ns > now):
             super().multicast(sender, packet)

@@ -176,8 +176,8 @@ def through_hands(
         other.label, other.sent_ns = packet.label, packet.sent_ns
         return other
 
+    made.network.check = check
     for segment in made.network.segments.values():
-        segment.check = check
         segment.refresh()
     return made
 
