@@ -19,7 +19,7 @@ from mipflow.node.token_bucket import TokenBucket
 from mipflow.sim.clock import Unique
 from mipflow.sim.link import DOWN, Segment
 from mipflow.sim.network import Network, Role
-from mipflow.sim.trace import Change, Decided
+from mipflow.sim.trace import Change, Decided, TableChanged
 from mipflow.wire import codec, icmpv6, mobility
 from mipflow.wire import packet as headers
 from mipflow.wire.address import UNSPECIFIED, Address
@@ -543,7 +543,7 @@ class Node:
 
     def record(self, changes: list[Change]) -> None:
         """Put changes of our tables into the trace."""
-        self.network.record(self.name, changes)
+        self.network.trace.records += [TableChanged(self.clock.now, self.name, change) for change in changes]
 
     def decided(self, what: str, why: str) -> None:
         """Put a decision that no table shows into the trace."""

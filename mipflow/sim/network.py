@@ -18,7 +18,7 @@ from mipflow.sim.boarding import Boarding
 from mipflow.sim.clock import Clock, Unique
 from mipflow.sim.link import LINK, SEGMENT, Channel, Link, Port, Segment, Surroundings, quick_ways
 from mipflow.sim.meter import Meter
-from mipflow.sim.trace import Change, Dropped, Mode, TableChanged, Trace, is_control
+from mipflow.sim.trace import Dropped, Mode, Trace, is_control
 from mipflow.wire import codec
 from mipflow.wire.address import Address, Prefix
 from mipflow.wire.packet import Opaque, Packet
@@ -268,10 +268,6 @@ class Network(Unique):
         label = packet.innermost().label
         if label and not is_received:
             self.meters[label].dropped(packet, f"{where}: {reason}")
-
-    def record(self, node: str, changes: list[Change]) -> None:
-        """Put the changes of a table of `node` into the trace."""
-        self.trace.records += [TableChanged(self.clock.now, node, change) for change in changes]
 
     def run_until(self, t_ns: int, is_reached: Callable[[], bool] | None = None) -> bool:
         """Let virtual time pass up to `t_ns` nanoseconds, or until something is reached (`Clock.run_until`)."""

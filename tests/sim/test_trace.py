@@ -161,7 +161,7 @@ def test_replay_of_changes_is_the_state_at_any_moment(operations: list[tuple[int
 def test_records_by_kind() -> None:
     network = Network()
     trace, packet = network.trace, Packet(A, B, UDP(1, 2))
-    network.record("MN", [Change("t", "k", None, {"x": 1})])
+    trace.records.append(TableChanged(1, "MN", Change("t", "k", None, {"x": 1})))
     network.drop(packet, "a reason", "HA")
     trace.records.append(Decided(3, "MN", "handover", "flow 1"))
     packet.hop_limit = 1
