@@ -111,7 +111,7 @@ class BindingKeeper(Mobility):
         self.node.record(self.bindings.step(event, binding))
         self.node.forget_roads(binding.home_address)
         entry = self.bindings.entry(binding.home_address)
-        if entry is not None:
+        if entry is not None and entry.state is not BindingState.PROBING:  # whose end neighbor discovery tells
             self.node.clock.at(max(entry.due_ns, self.node.clock.now), self._wake, entry)
 
     def bind(self, binding: Binding) -> None:
@@ -138,7 +138,7 @@ class BindingKeeper(Mobility):
         """Do what is due about an entry: it ends, or is forgotten."""
         if binding.state is BindingState.REMEMBERED:
             self.step(BindingEvent.FORGET, binding)
-        elif binding.state is not BindingState.PROBING:
+        else:
             self.node.decided("binding expired", f"lifetime of {binding.home_address} ended")
             self.end(binding, BindingEvent.EXPIRE)
 
