@@ -102,10 +102,11 @@ class EnhancedRegistrations(Registrations):
         home, owner = permanent or tokens[0], self.owner if proves else None
         return enhanced_update(entry, sequence, lifetime_s, home, care_of, owner)
 
-    def _register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
+    def _want(self, home_address: Address, care_of: Address, correspondent: Address | None = None) -> None:
         """Bind at once where there is a permanent token, also while it is being renewed."""
-        self._renewing.discard((peer, home_address))
-        super()._register_correspondent(peer, home_address, care_of)
+        if correspondent is not None:
+            self._renewing.discard((correspondent, home_address))
+        super()._want(home_address, care_of, correspondent)
 
     def renew(self, entry: BindingUpdateEntry) -> None:
         """Renew the permanent token with a binding, before both end (section 4.5)."""

@@ -26,6 +26,7 @@ class Timers(Enum):
     TEST_INIT = "MAX_UPDATE_RATE lets a test init leave"
 
 
+Answer = BindingAcknowledgement | HomeTest | CareOfTest
 TimerKey = tuple[Timers, Pair | TestKey]
 
 
@@ -63,7 +64,7 @@ class Heard(NamedTuple):
     the destination is a home address that is at home.
     """
 
-    message: BindingAcknowledgement | HomeTest | CareOfTest
+    message: Answer
     source: Address
     destination: Address
     through_home: bool

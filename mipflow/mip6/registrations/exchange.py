@@ -15,26 +15,21 @@ from random import Random
 from typing import Any
 
 from mipflow.mip6 import constants
+from mipflow.mip6.bindings import binding_update_list
 from mipflow.mip6.bindings.binding_cache import is_newer
-from mipflow.mip6.bindings.binding_update_list import (
-    BindingUpdateEntry,
-    BindingUpdateList,
-    EntryEvent,
-    RateLimit,
-    State,
-    Unanswered,
-)
+from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, EntryEvent, State, Unanswered
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest, TestKey, Token
 from mipflow.mip6.constants import MAX_RO_FAILURE, MAX_UPDATE_RATE
 from mipflow.mip6.registrations import steps, updates
-from mipflow.mip6.registrations.events import Heard, Pair, Timers
+from mipflow.mip6.registrations.events import Answer, Pair, Timers
 from mipflow.mip6.registrations.peer_proofs import PeerProofs
 from mipflow.mip6.registrations.return_routability import RoutabilityEvent, RoutabilityProcedure
 from mipflow.mip6.registrations.steps import News
 from mipflow.mip6.registrations.surroundings import Settings, Surroundings
 from mipflow.sim.clock import NS_PER_S
+from mipflow.wire import mobility
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, BindingRefreshAdvice, Status
+from mipflow.wire.mobility import LIFETIME_UNIT_S, BindingAcknowledgement, CareOfTest, HomeTest, Status
 
 _SEEKING = (State.WAITING, State.FALLBACK, State.DELETING)
 """States in which a correspondent registration may lack tokens."""
@@ -49,14 +44,13 @@ class Exchange:
         self.settings = settings
         self.now = 0
         """The time of the event that is being handled, in nanoseconds."""
-        self.list = BindingUpdateList()
+        self.list = binding_update_list.BindingUpdateList()
         self._procedure = RoutabilityProcedure(cookies, self._waiting)
         self.tests = self._procedure.tests
         self.duplicates: set[Address] = set()
         """Home addresses that another node has: never used again (section 11.7.1)."""
         self.awaits_prefixes = False
         """True after the home agent asked for prefix discovery: no refresh before it is done (section 11.7.1)."""
-        self._rate = RateLimit()
         self._proofs = PeerProofs()
         self._next: dict[Pair, Address] = {}
         """Pairs that are being de-registered -> care-of address to register when that is done."""
@@ -99,9 +93,9 @@ class Exchange:
     # --- towards the next binding update -----------------------------------------------------------------------------
 
     def _begin(self, entry: BindingUpdateEntry) -> None:
-        """Make an attempt of its own at a correspondent, with its own tests."""
+        """Make an attempt of its own, at a correspondent with its own tests."""
         entry.tests_since_ns = self.now
-        entry.attempts = entry.corrections = 0
+        entry.attempts = entry.corrections = entry.retry_ns = 0
         if entry.state is State.FALLBACK:
             self._step(entry, EntryEvent.WANT)
         self._pursue(entry)
@@ -156,15 +150,19 @@ class Exchange:
 
     # --- tokens that come and go (sections 5.2.7 and 11.6.2) ---------------------------------------------------------
 
-    def _heard(self, event: Heard) -> None:
+    def _heard(self, message: Answer, source: Address, destination: Address, through_home: bool) -> None:
         """Judge an answer of a peer by its kind."""
-        (self._acknowledged if isinstance(event.message, BindingAcknowledgement) else self._tested)(event)
+        if isinstance(message, BindingAcknowledgement):
+            self._acknowledged(message, self.list.get((source, destination)))
+            return
+        kind = RoutabilityTest.HOME if isinstance(message, HomeTest) else RoutabilityTest.CARE_OF
+        self._tested((kind, source, destination), message, through_home)
 
-    def _tested(self, event: Heard) -> None:
+    def _tested(self, key: TestKey, message: HomeTest | CareOfTest, through_home: bool) -> None:
         """Take the token of a Home Test or Care-of Test; every update that lacked only this leaves (section 11.6.2)."""
-        key, judged = self._procedure.judge(event, self.now)
+        is_answer, judged = self._procedure.judge(key, message, through_home, self.now)
         self._steps += judged
-        if key is None:
+        if not is_answer:
             return
         self._proofs.proved(key[1], self.now)
         seeking = self._seeking(key)
@@ -207,7 +205,7 @@ class Exchange:
         pair = (entry.peer, entry.home_address)
         if pair not in self._updates_in_turn:
             at_home = entry.home_address if entry.home_registration else None
-            due = self._rate.reserve(("binding update", entry.peer, at_home), self.now)
+            due = self._procedure.rate.reserve(("binding update", entry.peer, at_home), self.now)
             if due == self.now:
                 self._update_leaves(entry, entry.state)
                 return
@@ -279,11 +277,8 @@ class Exchange:
 
     # --- acknowledgements (section 11.7.3) ---------------------------------------------------------------------------
 
-    def _acknowledged(self, event: Heard) -> None:
+    def _acknowledged(self, answer: BindingAcknowledgement, entry: BindingUpdateEntry | None) -> None:
         """Check a binding acknowledgement, and do what its status says."""
-        answer = event.message
-        assert isinstance(answer, BindingAcknowledgement)
-        entry = self.list.get((event.source, event.destination))
         update = updates.answered_update(entry, answer, self.is_authentic)
         if entry is None or isinstance(update, str):
             self._steps.append(steps.Ignored(str(update)))
@@ -329,7 +324,7 @@ class Exchange:
 
     def _bound(self, entry: BindingUpdateEntry, answer: BindingAcknowledgement, values: dict[str, object]) -> None:
         """Note that the peer holds what is wanted; a home registration lets correspondents' go on."""
-        advice = answer.option(BindingRefreshAdvice) if entry.home_registration else None
+        advice = answer.option(mobility.BindingRefreshAdvice) if entry.home_registration else None
         refresh_s = 0 if advice is None else advice.interval_units * LIFETIME_UNIT_S
         self._step(entry, EntryEvent.ACCEPT, **values, attempts=0, corrections=0, refresh_s=refresh_s)
         self._timer(entry, entry.refresh_ns())
@@ -478,11 +473,7 @@ class Exchange:
 
     def renew(self, entry: BindingUpdateEntry) -> None:
         """Register anew what is registered, was refused, or was lost."""
-        entry.retry_ns = entry.attempts = 0
-        if entry.home_registration:
-            self._send_update(entry)
-        else:
-            self._begin(entry)
+        self._begin(entry)
 
     def _lost(self, entry: BindingUpdateEntry) -> None:
         """Note that the peer holds the binding no longer."""

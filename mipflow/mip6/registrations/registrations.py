@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, EntryEvent, RateLimit, State
 from mipflow.mip6.constants import CORRESPONDENT_RETRY_NS, MAX_BINDACK_TIMEOUT_NS
@@ -30,20 +29,19 @@ class Registrations(Exchange):
         """Correspondents without Mobile IPv6 -> until when nothing is sent to them, in nanoseconds."""
         self._unproved = RateLimit(1)
         """The limit of renewals that an unproved message asks for: a third of MAX_UPDATE_RATE, the rest is ours."""
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            events.Want: self._want, events.Unwant: lambda event: self._deregister(*event),
-            events.AtHome: self._at_home, events.HomeAgentChanged: self._home_agent_changed,
-            events.Heard: self._heard, events.Due: lambda event: self._when_due[event.timer[0]](event.timer[1]),
-            events.Reachable: self._reachable, events.Lost: self._rescue, events.Gone: self._gone,
-            events.Stale: self._stale, events.Shortened: self._shortened, events.Abandoned: self._abandon,
-            events.Ceased: lambda event: self.cease(*event), events.Doubted: self._doubt,
-            events.PrefixesLearned: self._prefixes_learned,
+        self._handlers: dict[type, Callable[..., None]] = {
+            events.Want: self._want, events.Unwant: self._deregister, events.AtHome: self._at_home,
+            events.HomeAgentChanged: self._home_agent_changed, events.Heard: self._heard,
+            events.Due: lambda timer: self._when_due[timer[0]](timer[1]), events.Reachable: self._reachable,
+            events.Lost: self._rescue, events.Gone: self._gone, events.Stale: self._stale,
+            events.Shortened: self._shortened, events.Ceased: self.cease, events.Doubted: self._doubt,
+            events.Abandoned: self._abandon, events.PrefixesLearned: self._prefixes_learned,
         }  # fmt: skip
 
     def handle(self, event: events.RegistrationEvent, now: int) -> list[steps.Step]:
         """Take an event at `now` nanoseconds; return what is to be done, in order."""
         self.now = now
-        self._handlers[type(event)](event)
+        self._handlers[type(event)](*event)
         due, self._steps = self._steps, []
         return due
 
@@ -53,27 +51,18 @@ class Registrations(Exchange):
 
     # --- what is wanted ----------------------------------------------------------------------------------------------
 
-    def _want(self, event: events.Want) -> None:
-        """Register at the home agent, or at the correspondent that is named."""
-        if event.correspondent is None:
-            self._register_home(event.home_address, event.care_of_address)
-        else:
-            self._register_correspondent(event.correspondent, event.home_address, event.care_of_address)
-
-    def _register_home(self, home_address: Address, care_of: Address) -> None:
-        """Bind a home address at the home agent (section 11.7.1); not where somebody else has it."""
-        if home_address not in self.duplicates:
-            home_agent = self._node.home_agent_of(home_address)
-            entry = self._wanted(home_agent, home_address, care_of, home_registration=True)
-            if home_agent == UNSPECIFIED:
-                self._notify(News.NO_HOME_AGENT)
-            elif entry is not None:
-                self._send_update(entry)
-
-    def _register_correspondent(self, peer: Address, home_address: Address, care_of: Address) -> None:
-        """Bind a home address at a correspondent node: tests, then the binding update (sections 11.6.1, 11.7.2)."""
-        entry = self._wanted(peer, home_address, care_of, home_registration=False)
-        if entry is not None and self.has_ceased(peer, self.now):
+    def _want(self, home_address: Address, care_of: Address, correspondent: Address | None = None) -> None:
+        """Bind a home address at the home agent, if nobody else has it (section 11.7.1), or at the correspondent that
+        is named: tests, then the binding update (sections 11.6.1 and 11.7.2).
+        """
+        is_home = correspondent is None
+        if is_home and home_address in self.duplicates:
+            return
+        peer = correspondent or self._node.home_agent_of(home_address)
+        entry = self._wanted(peer, home_address, care_of, is_home)
+        if peer == UNSPECIFIED:
+            self._notify(News.NO_HOME_AGENT)
+        elif entry is not None and not is_home and self.has_ceased(peer, self.now):
             self._refuse(entry, self._ceased[peer])
         elif entry is not None:
             self._begin(entry)
@@ -94,7 +83,6 @@ class Registrations(Exchange):
         self._enter(peer, home_address, care_of, home_registration)
         entry = self.list.get((peer, home_address))
         assert entry is not None
-        entry.attempts = entry.corrections = entry.retry_ns = 0
         entry.waits_for = ""
         return entry
 
@@ -116,9 +104,8 @@ class Registrations(Exchange):
 
     # --- home and home agents ----------------------------------------------------------------------------------------
 
-    def _at_home(self, event: events.AtHome) -> None:
+    def _at_home(self, home_address: Address) -> None:
         """De-register at the home agent, which stands in no longer, then at correspondents (section 11.5.5)."""
-        home_address = event.home_address
         entry = self.list.get((self._node.home_agent_of(home_address), home_address))
         if entry is None:
             self.released(home_address)
@@ -127,13 +114,13 @@ class Registrations(Exchange):
         self._enter(entry.peer, home_address, home_address, True)
         (self._delete if entry.may_last(self.now) else self._forget)(entry)
 
-    def _home_agent_changed(self, event: events.HomeAgentChanged) -> None:
+    def _home_agent_changed(self, home_agent: Address) -> None:
         """Register every home address at another home agent, when the one so far has let go of it (section 11.7.1).
 
         Until then it would defend the address, and the new one's duplicate address detection would fail. A home agent
         that is silent at the slowest rate of retransmissions is not waited for.
         """
-        for entry in [e for e in self.list if e.home_registration and e.peer != event.home_agent]:
+        for entry in [e for e in self.list if e.home_registration and e.peer != home_agent]:
             former, home_address, care_of = entry.peer, entry.home_address, entry.care_of_address
             if entry.state is State.DELETING:
                 continue
@@ -141,27 +128,26 @@ class Registrations(Exchange):
                 self._forget(entry)
             self._deregister(former, home_address)
             if self.list.get((former, home_address)) is None:
-                self._register_home(home_address, care_of)
+                self._want(home_address, care_of)
             else:
                 self._next[former, home_address] = care_of
 
-    def _abandon(self, event: events.Abandoned) -> None:
+    def _abandon(self, home_address: Address) -> None:
         """Forget all registrations of a home address without a word to anybody."""
-        for entry in self.list.of_home_address(event.home_address):
+        for entry in self.list.of_home_address(home_address):
             entry.registered = None
             self._forget(entry)
 
-    def _shortened(self, event: events.Shortened) -> None:
+    def _shortened(self, entry: BindingUpdateEntry, ends_ns: int) -> None:
         """Have a peer hold a binding no longer than its home address is valid (section 11.4.2)."""
-        entry = event.entry
-        entry.expires_ns = event.ends_ns
+        entry.expires_ns = ends_ns
         if entry.home_registration:  # the home agent knows by itself
             self._timer(entry, entry.refresh_ns())
         else:
             self._forget_tokens(*self.tests_needed(entry))
             self.renew(entry)
 
-    def _prefixes_learned(self, event: events.PrefixesLearned) -> None:
+    def _prefixes_learned(self) -> None:
         """Refresh home registrations again."""
         self.awaits_prefixes = False
         for entry in self.list:
@@ -170,33 +156,32 @@ class Registrations(Exchange):
 
     # --- care-of addresses that come and go --------------------------------------------------------------------------
 
-    def _rescue(self, event: events.Lost) -> None:
+    def _rescue(self, care_of: Address) -> None:
         """Move every registration whose care-of address is out of reach: at home first, then at correspondents
         (sections 11.5.4 and 11.7.2).
         """
         lost = [entry for entry in self.list if not self._node.is_reachable(entry.care_of_address)]
         for entry in sorted(lost, key=lambda entry: not entry.home_registration):
-            chosen = self._node.care_of_for(entry, event.care_of_address)
+            chosen = self._node.care_of_for(entry, care_of)
             if entry.state is State.DELETING:
                 self._enter(entry.peer, entry.home_address, chosen, entry.home_registration)
             else:
-                self._want(events.Want(entry.home_address, chosen, None if entry.home_registration else entry.peer))
+                self._want(entry.home_address, chosen, None if entry.home_registration else entry.peer)
 
-    def _reachable(self, event: events.Reachable) -> None:
+    def _reachable(self, care_of: Address) -> None:
         """Pursue the registrations that wait for an answer at this care-of address, or for a home test through it."""
         for entry in self.list:
             at_home = self.list.get((self._node.home_agent_of(entry.home_address), entry.home_address))
             registered = None if at_home is None else at_home.registered
-            is_here = event.care_of_address in (entry.care_of_address, registered)
+            is_here = care_of in (entry.care_of_address, registered)
             if is_here and entry.state in (State.WAITING, State.UPDATING, State.FALLBACK, State.DELETING):
                 entry.attempts = 0
                 self._pursue(entry)
 
     # --- what peers say ----------------------------------------------------------------------------------------------
 
-    def _gone(self, event: events.Gone) -> None:
+    def _gone(self, entry: BindingUpdateEntry) -> None:
         """Register anew what a peer holds no longer; at most once a second, since anybody can say so."""
-        entry = event.entry
         self._lost(entry)
         if entry.state is State.IDLE:
             due_ns = self._unproved.reserve(entry.peer, self.now)
@@ -205,10 +190,9 @@ class Registrations(Exchange):
             else:
                 self._timer(entry, due_ns)
 
-    def _stale(self, event: events.Stale) -> None:
+    def _stale(self, entry: BindingUpdateEntry, with_tests: bool) -> None:
         """Register anew because a peer asked for it, with fresh tokens if it has to; at most once a second then."""
-        entry = event.entry
-        if event.with_tests:
+        if with_tests:
             if self._unproved.due(entry.peer, self.now) > self.now:
                 why = "binding refresh request too soon after another one, or a binding error"
                 self._steps.append(steps.Ignored(why))
@@ -217,9 +201,9 @@ class Registrations(Exchange):
             self._forget_tokens(*self.tests_needed(entry))
         self.renew(entry)
 
-    def _doubt(self, event: events.Doubted) -> None:
+    def _doubt(self, peer: Address, why: str) -> None:
         """Give a peer up if it stays silent; ignore the error where the peer has proved the contrary lately."""
-        if not self._proofs.doubt(event.peer, event.why, self.now):
+        if not self._proofs.doubt(peer, why, self.now):
             self._steps.append(steps.Ignored("binding error of a peer that has answered lately"))
 
     def cease(self, peer: Address, why: str) -> None:
@@ -256,4 +240,4 @@ class Registrations(Exchange):
             self.released(entry.home_address)
         care_of = self._next.pop((entry.peer, entry.home_address), None)
         if care_of is not None:
-            self._want(events.Want(entry.home_address, care_of, None if entry.home_registration else entry.peer))
+            self._want(entry.home_address, care_of, None if entry.home_registration else entry.peer)

@@ -17,11 +17,11 @@ from mipflow.mip6.bindings.binding_update_list import RateLimit, back_off_ns
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest, TestKey, Token
 from mipflow.mip6.bindings.table import Entry, Table, follow
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS, MAX_TOKEN_LIFETIME_NS
-from mipflow.mip6.registrations.events import Heard, Pair, Timers
+from mipflow.mip6.registrations.events import Pair, Timers
 from mipflow.mip6.registrations.steps import Changed, Ignored, SendTestInit, SetTimer, Step
 from mipflow.sim.trace import Change
 from mipflow.wire.address import Address
-from mipflow.wire.mobility import BindingAcknowledgement, CareOfTest, CareOfTestInit, HomeTest, HomeTestInit
+from mipflow.wire.mobility import CareOfTest, CareOfTestInit, HomeTest, HomeTestInit
 
 
 class RoutabilityState(Enum):
@@ -130,7 +130,8 @@ class RoutabilityProcedure:
         """Tests -> the registrations that asked for the token: only they are looked at when it comes."""
         self.in_turn: dict[TestKey, int] = {}
         """Test inits that leave as soon as MAX_UPDATE_RATE allows it -> the number of the attempt."""
-        self._rate = RateLimit()
+        self.rate = RateLimit()
+        """The limit for each kind of message: test inits, and binding updates beside them."""
 
     # --- test inits (sections 11.6.1 and 11.8) -----------------------------------------------------------------------
 
@@ -151,7 +152,7 @@ class RoutabilityProcedure:
     def _send_init(self, key: TestKey, attempt: int, now: int) -> list[Step]:
         if key in self.in_turn:
             return []
-        due = self._rate.reserve(key[:2], now)
+        due = self.rate.reserve(key[:2], now)
         if due == now:
             return self._init_leaves(key, attempt, now)
         self.in_turn[key] = attempt
@@ -170,18 +171,14 @@ class RoutabilityProcedure:
 
     # --- tests (section 11.6.2) --------------------------------------------------------------------------------------
 
-    def judge(self, event: Heard, now: int) -> tuple[TestKey | None, list[Step]]:
-        """Check a Home Test or Care-of Test and take its token; return the test that it answers, or None."""
-        message = event.message
-        assert not isinstance(message, BindingAcknowledgement)
-        kind = RoutabilityTest.HOME if isinstance(message, HomeTest) else RoutabilityTest.CARE_OF
-        key: TestKey = (kind, event.source, event.destination)
-        if kind is RoutabilityTest.HOME and not event.through_home:
-            return None, [Ignored("home test that did not come through the home agent")]
-        if not self.tests.is_expected(key, message.cookie):
-            return None, [Ignored(f"{kind.value} test that nobody waits for, or with another cookie")]
-        received = Changed(self.tests.receive(key, message, now))
-        return key, [received, SetTimer((Timers.TEST, key), now + MAX_TOKEN_LIFETIME_NS)]
+    def judge(self, key: TestKey, test: HomeTest | CareOfTest, through_home: bool, now: int) -> tuple[bool, list[Step]]:
+        """Check a Home Test or Care-of Test and take its token; return whether it is the answer to a test."""
+        if key[0] is RoutabilityTest.HOME and not through_home:
+            return False, [Ignored("home test that did not come through the home agent")]
+        if not self.tests.is_expected(key, test.cookie):
+            return False, [Ignored(f"{key[0].value} test that nobody waits for, or with another cookie")]
+        received = Changed(self.tests.receive(key, test, now))
+        return True, [received, SetTimer((Timers.TEST, key), now + MAX_TOKEN_LIFETIME_NS)]
 
     def unanswered(self, key: TestKey) -> int:
         """Count the test inits sent for a token that has not come; 0 where none is under way."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mipflow.mip6.bindings.binding_update_list import BindingUpdateEntry, State
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest
+from mipflow.mip6.constants import MAX_RO_FAILURE
 from mipflow.mip6.registrations.events import AtHome, Due, Heard, Reachable, RegistrationEvent, Timers, Unwant, Want
 from mipflow.mip6.registrations.registrations import Registrations
 from mipflow.mip6.registrations.steps import News, Notify, SendTestInit, SendUpdate, SetTimer, Step
@@ -129,6 +130,23 @@ def test_the_same_events_give_the_same_steps_and_only_what_is_due_is_set(
         steps = one.handle(event, now)
         assert [repr(step) for step in steps] == [repr(step) for step in other.handle(event, now)]
         assert all(step.t_ns is None or step.t_ns >= now for step in steps if isinstance(step, SetTimer))
+
+
+def test_a_number_out_of_its_window_is_corrected_in_each_attempt_at_home() -> None:
+    """After MAX_RO_FAILURE corrections it waits; the next attempt may correct again (RFC 6275 section 11.7.3)."""
+    made, now, number = machine(), 0, 0
+    steps = made.handle(Want(HOME, ONE), now)
+    for _ in range(2):
+        for corrections in range(MAX_RO_FAILURE + 1):
+            (update,) = sent(steps)
+            assert isinstance(update, SendUpdate)
+            number = (update.message.sequence + 100) % 65536
+            now += S
+            steps = made.handle(Heard(BindingAcknowledgement(135, number, 0), HOME_AGENT, HOME, True), now)
+            assert len(sent(steps)) <= (corrections < MAX_RO_FAILURE)
+        now = max(step.t_ns or 0 for step in steps if isinstance(step, SetTimer))
+        steps = made.handle(Due((Timers.REGISTRATION, (HOME_AGENT, HOME))), now)
+    assert len(sent(steps)) == 1
 
 
 def test_a_refusal_of_an_older_update_does_not_end_a_refused_deregistration() -> None:

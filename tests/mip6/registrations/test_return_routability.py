@@ -10,7 +10,7 @@ import pytest
 from mipflow.errors import ProtocolMisuse
 from mipflow.mip6.bindings.keygen_tokens import RoutabilityTest, TestKey
 from mipflow.mip6.constants import INITIAL_BINDACK_TIMEOUT_NS, MAX_TOKEN_LIFETIME_NS, MAX_UPDATE_RATE
-from mipflow.mip6.registrations.events import Heard, Timers
+from mipflow.mip6.registrations.events import Timers
 from mipflow.mip6.registrations.return_routability import (
     ROUTABILITY_TRANSITIONS,
     RoutabilityEvent,
@@ -33,9 +33,8 @@ def inits(steps: list[Step]) -> list[SendTestInit]:
     return [step for step in steps if isinstance(step, SendTestInit)]
 
 
-def answer(to: SendTestInit, cookie: bytes | None = None, through_home: bool = True) -> Heard:
-    test = HomeTest(3, to.message.cookie if cookie is None else cookie, b"token   ")
-    return Heard(test, to.key[1], to.key[2], through_home)
+def answer(to: SendTestInit, cookie: bytes | None = None) -> HomeTest:
+    return HomeTest(3, to.message.cookie if cookie is None else cookie, b"token   ")
 
 
 # --- the procedure: inits leave, answers are judged ------------------------------------------------------------------
@@ -52,14 +51,14 @@ def test_a_token_is_asked_for_once_until_an_answer_is_overdue() -> None:
 def test_only_the_newest_cookie_through_the_home_agent_brings_the_token() -> None:
     procedure = RoutabilityProcedure(Random(1), lambda key: [key])
     (init,) = inits(procedure.ask(KEY, 0))
-    for wrong in (answer(init, b"another "), answer(init, through_home=False)):
-        whose, steps = procedure.judge(wrong, 1)
-        assert whose is None and isinstance(steps[0], Ignored) and procedure.tests.token(KEY, 1) is None
-    whose, steps = procedure.judge(answer(init), S)
-    assert whose == KEY and steps[-1] == SetTimer((Timers.TEST, KEY), S + MAX_TOKEN_LIFETIME_NS)
+    for wrong, through_home in ((answer(init, b"another "), True), (answer(init), False)):
+        is_answer, steps = procedure.judge(KEY, wrong, through_home, 1)
+        assert not is_answer and isinstance(steps[0], Ignored) and procedure.tests.token(KEY, 1) is None
+    is_answer, steps = procedure.judge(KEY, answer(init), True, S)
+    assert is_answer and steps[-1] == SetTimer((Timers.TEST, KEY), S + MAX_TOKEN_LIFETIME_NS)
     token = procedure.tests.token(KEY, S)
     assert token is not None and (token.nonce_index, token.value) == (3, b"token   ")
-    assert procedure.unanswered(KEY) == 0 and isinstance(procedure.judge(answer(init), S)[1][0], Ignored)
+    assert procedure.unanswered(KEY) == 0 and isinstance(procedure.judge(KEY, answer(init), True, S)[1][0], Ignored)
 
 
 def test_inits_of_one_kind_to_one_correspondent_leave_at_max_update_rate() -> None:
