@@ -38,12 +38,11 @@ class PeerReports:
         error, peer = arrival.packet.payload, arrival.source
         assert isinstance(error, mobility.BindingError)
         entry = self._registrar.list.get((peer, error.home_address))
-        if error.status == mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER:
-            if not self._expects_answer(peer):
-                self._node.drop(arrival.packet, "binding error of a peer from which no answer is expected")
-            else:
-                why = "it does not know our Mobility Header type (binding error 2)"
-                self._registrar.tell(Doubted(peer, why), arrival)
+        is_of_type = error.status == mobility.BindingErrorStatus.UNRECOGNIZED_MOBILITY_HEADER
+        if is_of_type and not self._expects_answer(peer):
+            self._node.drop(arrival.packet, "binding error of a peer from which no answer is expected")
+        elif is_of_type:
+            self._registrar.tell(Doubted(peer, "it does not know our Mobility Header type (binding error 2)"), arrival)
         elif error.status != mobility.BindingErrorStatus.UNKNOWN_BINDING or entry is None:
             self._node.drop(arrival.packet, "binding error about nothing that was registered")
         elif not entry.is_usable or entry.registered != arrival.packet.destination:
@@ -56,9 +55,8 @@ class PeerReports:
     def _expects_answer(self, peer: Address) -> bool:
         """True for a correspondent that owes the answer to a binding update or a test init."""
         tests, entries = self._registrar.tests, self._registrar.list.of_peer(peer)
-        if any(entry.state in ANSWER_DUE and not entry.home_registration for entry in entries):
-            return True
-        return any(test.correspondent == peer and test.state is RoutabilityState.UNDER_WAY for test in tests)
+        is_due = any(entry.state in ANSWER_DUE and not entry.home_registration for entry in entries)
+        return is_due or any(test.correspondent == peer and test.state is RoutabilityState.UNDER_WAY for test in tests)
 
     def _refresh_request(self, arrival: Arrival) -> None:
         """Register a binding anew, with return routability, before the peer would forget it (section 11.7.4)."""

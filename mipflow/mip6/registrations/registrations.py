@@ -213,9 +213,7 @@ class Registrations(Exchange):
         retry_ns = self._ceased[peer] = self.now + CORRESPONDENT_RETRY_NS
         when = f"tried again in {CORRESPONDENT_RETRY_NS // NS_PER_S} s"
         self._decided("no route optimisation", f"{peer}: {why}; {when}")
-        for entry in self.list.of_peer(peer):
-            if entry.home_registration:
-                continue
+        for entry in [each for each in self.list.of_peer(peer) if not each.home_registration]:
             if entry.state is State.DELETING:
                 self._forget(entry)
             else:
