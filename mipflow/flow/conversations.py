@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mipflow.wire import packet as headers
 from mipflow.wire.address import Address
 from mipflow.wire.icmpv6 import EchoReply, EchoRequest
-from mipflow.wire.packet import (
-    ESP,
-    TCP,
-    UDP,
-    DestinationOptions,
-    ExtensionHeader,
-    FragmentHeader,
-    HopByHopOptions,
-    Marks,
-    Opaque,
-    UnknownOption,
-)
+from mipflow.wire.packet import ESP, TCP, UDP, Marks, Opaque
 
 PROTOCOL: dict[type, str] = {UDP: "UDP", TCP: "TCP"}
 NUMBERS = {17: "UDP", 6: "TCP"}
@@ -135,9 +125,10 @@ def traits_of(conversation: Conversation, outgoing: bool, marks: Marks, applicat
     return Traits(*conversation, outgoing, marks.traffic_class >> 2, marks.flow_label, spi, names, application)
 
 
-def _names(header: ExtensionHeader) -> list[str]:
+def _names(header: headers.ExtensionHeader) -> list[str]:
     """Return the words for an extension header and its options."""
-    if isinstance(header, HopByHopOptions | DestinationOptions):
-        kind = "hop-by-hop options" if isinstance(header, HopByHopOptions) else "destination options"
-        return [kind, *(f"option {option.type}" for option in header.options if isinstance(option, UnknownOption))]
-    return ["fragment" if isinstance(header, FragmentHeader) else "routing header"]
+    if isinstance(header, headers.HopByHopOptions | headers.DestinationOptions):
+        kind = "hop-by-hop options" if isinstance(header, headers.HopByHopOptions) else "destination options"
+        unknown = [option for option in header.options if isinstance(option, headers.UnknownOption)]
+        return [kind, *(f"option {option.type}" for option in unknown)]
+    return ["fragment" if isinstance(header, headers.FragmentHeader) else "routing header"]

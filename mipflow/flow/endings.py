@@ -18,8 +18,9 @@ from mipflow.sim.clock import NS_PER_MS, NS_PER_S
 from mipflow.wire.packet import TCP
 
 IDLE_NS = {"UDP": 300 * NS_PER_S, "TCP": 7440 * NS_PER_S, "ICMPv6": 60 * NS_PER_S}
-"""How long a flow may be silent, as middleboxes on the way allow: RFC 4787 REQ-5, RFC 5382 REQ-5, RFC 5508 REQ-2."""
-OTHERS_IDLE_NS = IDLE_NS["UDP"]
+"""How long a flow may be silent, as middleboxes on the way allow: RFC 4787 REQ-5, RFC 5382 REQ-5, RFC 5508 REQ-2. Any
+other protocol is like UDP.
+"""
 TIME_WAIT_NS = 240 * NS_PER_S
 """Two maximum segment lifetimes of two minutes each (RFC 9293 section 3.4.2)."""
 ASK_NS = 250 * NS_PER_MS
@@ -34,7 +35,7 @@ def idle_until_ns(entry: FlowMappingEntry, now: int, lasts_ns: int = 0) -> int:
     count as silent, nor one that is known to last until `lasts_ns`.
     """
     used_ns = now if entry.used_ns is None else entry.used_ns
-    return max(used_ns, lasts_ns) + IDLE_NS.get(entry.flow_information.traits.protocol, OTHERS_IDLE_NS)
+    return max(used_ns, lasts_ns) + IDLE_NS.get(entry.flow_information.traits.protocol, IDLE_NS["UDP"])
 
 
 class TcpEndings:

@@ -107,7 +107,12 @@ class NewFlows:
             information, failure = self._separator.classify(traits), ""
         except FunctionFailed as error:
             information, failure = FlowInformation(traits), self._failed(error)
-        known, information = self._joined(information, expected is not None, arrival)
+        used = None if arrival is None else arrival.destination
+        known = self._flows.named(information.word, traits.cn)
+        if known is not None and used not in (None, known.home_address):
+            known, information = None, information._replace(word="")  # it keeps the address that was used (step 30)
+        elif known is None and expected is None:
+            known = self._separator.counterpart(traits, used)
         if known is not None:
             self._flows.join(known, information.first)
             self._begun(expected, known)
@@ -123,18 +128,6 @@ class NewFlows:
     def _begun(self, expected: Any, entry: FlowMappingEntry) -> None:
         if expected is not None and self.expects is not None:
             self.expects.begun(expected, entry)
-
-    def _joined(
-        self, information: FlowInformation, is_expected: bool, arrival: Arrival | None
-    ) -> tuple[FlowMappingEntry | None, FlowInformation]:
-        """Return the flow that a new conversation joins, or None, and what is known of it."""
-        traits, destination = information.traits, None if arrival is None else arrival.destination
-        known = self._flows.named(information.word, traits.cn) if information.word else None
-        if known is not None and destination is not None and known.home_address != destination:
-            return None, information._replace(word="")  # it keeps the address that was used (Figure 5, step 30)
-        if known is None and not is_expected:
-            known = self._separator.counterpart(traits, destination)
-        return known, information
 
     def _enter(self, entry: FlowMappingEntry, default: str | None) -> None:
         """Choose a network for a new flow, and enter it into the table."""

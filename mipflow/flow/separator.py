@@ -80,17 +80,6 @@ class RuleSource:
         return None if self.rules is None else self.rules.word_of(traits)
 
 
-def all_sources(
-    words: ApplicationWord, network: RuleSource, operator: RuleSource, function: Callable[[Traits], str | None] | None
-) -> list[Source]:
-    """Return all sources: a learner's function first, then as page 11 names them, the headers last."""
-    given = [] if function is None else [Source(10, "your separator", function)]
-    return [
-        *given, Source(20, "application", words.classify), Source(30, "network", network.classify),
-        Source(40, "operator", operator.classify), Source(50, "headers", by_headers),
-    ]  # fmt: skip
-
-
 class DataFlowSeparator:
     """Classifies by `sources`, the lowest priority number first."""
 

@@ -20,7 +20,7 @@ from mipflow.flow.bindings.binder import FlowBinder
 from mipflow.flow.conversations import Conversation, Traits
 from mipflow.flow.endings import Asked, Endings
 from mipflow.flow.new_flows import NewFlows
-from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, Rules, RuleSource, all_sources
+from mipflow.flow.separator import ApplicationWord, DataFlowSeparator, Rules, RuleSource, Source, by_headers
 from mipflow.mip6.mobile_node import MobileNode
 from mipflow.node.host import Host
 from mipflow.node.node import Arrival, Handler
@@ -55,7 +55,12 @@ class FlowStack:
         """Rules that the network sends at run time."""
         self.operator_rules = RuleSource(operator)
         """Rules of the network operator."""
-        sources = all_sources(self.words, self.network_rules, self.operator_rules, separator)
+        sources = [
+            Source(20, "application", self.words.classify), Source(30, "network", self.network_rules.classify),
+            Source(40, "operator", self.operator_rules.classify), Source(50, "headers", by_headers),
+        ]  # fmt: skip
+        if separator is not None:
+            sources.append(Source(10, "your separator", separator))
         self.separator = DataFlowSeparator(self._flows, sources)
         self.endings = Endings(mobile, binder, asked)
         self.new = NewFlows(node, mobile, binder, self.separator, control, self.endings.watch)
