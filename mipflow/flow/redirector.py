@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, get_args
 
-from mipflow.arguments import FLAG, check_fields, function, one_of, optional
+from mipflow.arguments import FLAG, Checked, function, one_of, optional
 from mipflow.errors import FunctionFailed
 from mipflow.flow.separator import DataFlowSeparator
 from mipflow.flow.tables import FlowMappingEntry, FlowMappingTable, HomeAddressEntry, HomeAddressTable
@@ -37,7 +37,7 @@ care-of address" is plain Mobile IPv6 (pages 1 to 3): all flows move at once.
 
 
 @dataclass(slots=True, frozen=True)
-class AssignmentRules:
+class AssignmentRules(Checked):
     """How flows get home addresses: what changes Figure 6, and in which steps. Raises ProtocolMisuse for an unknown
     method.
 
@@ -60,9 +60,6 @@ class AssignmentRules:
     together: Annotated[Callable[[FlowMappingEntry], str | None] | None, optional(function("flow"))] = None
     tunnel_as_one: Annotated[bool, FLAG] = True
     optimistic: Annotated[bool, FLAG] = True
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     @property
     def one_address(self) -> bool:
@@ -96,8 +93,8 @@ class DataFlowRedirector:
         """The home addresses that are ours. Of the table, one that duplicate address detection has found at somebody
         else's is not (RFC 6275 section 11.7.1).
         """
-        self.keeping: list[tuple[str, Callable[[FlowMappingEntry], bool]]] = []
-        """Home addresses that are kept for certain flows, such as calls (page 10): (name, is it for this flow?).
+        self.keeping: dict[str, Callable[[FlowMappingEntry], bool]] = {}
+        """Home addresses that are kept for certain flows, such as calls (page 10): name -> is it for this flow?
         `mn.keep_home_address` fills it.
         """
         self._full: tuple[Container[Address], Address, int] | None = None
@@ -199,7 +196,7 @@ class DataFlowRedirector:
         for ha in (home.home_address for home in free if self.may_have(home, kept_for)):  # 35, 41 and 42: see `_free`
             if ha == homes.primary:  # the last resort, after those without flows
                 return without_flows or ha  # 39
-            if flows.is_used(ha):
+            if ha in flows.used:
                 return ha  # 39
             without_flows = without_flows or ha
         return without_flows  # 39; or 43: None, for which `flow.bindings.address_pool` has one allocated
@@ -234,7 +231,7 @@ class DataFlowRedirector:
 
     def kept_for(self, flow: FlowMappingEntry) -> str:
         """Return the name under which a home address is kept for such a flow (page 10); empty for none."""
-        return next((name for name, is_for in self.keeping if is_for(flow)), "")
+        return next((name for name, is_for in self.keeping.items() if is_for(flow)), "")
 
     # --- flows that are to share a home address (page 14) ------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import count
 from operator import attrgetter
 
 from mipflow.errors import ProtocolMisuse, shown
@@ -191,10 +191,8 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
 
     def listed(self) -> str:
         """Return the open flows as words of one line: "1 (call), 2 (video)"."""
-        first = [(entry.flow_id, entry.flow_information.traits.application) for entry in islice(self, MOST_LISTED)]
-        told = [f"{number} ({shown(name, str)})" if name else str(number) for number, name in first]
-        more = len(self) - len(told)
-        return ", ".join([*told, *([f"{more} more"] if more else [])]) or "none"
+        named = [(entry.flow_id, entry.flow_information.traits.application) for entry in self]
+        return listed([f"{number} ({shown(name, str)})" if name else number for number, name in named]) or "none"
 
     # --- looking up --------------------------------------------------------------------------------------------------
 
@@ -240,10 +238,6 @@ class FlowMappingTable(Table[int, FlowMappingEntry]):
     def of_correspondent(self, cn: Address) -> list[FlowMappingEntry]:
         """Return the flows with a correspondent node that have a home address."""
         return [flow for home_address in self._by_cn.get(cn, ()) for flow in self.of_pair(home_address, cn)]
-
-    def is_used(self, home_address: Address) -> bool:
-        """Return True if a flow has this home address."""
-        return home_address in self._by_home
 
     def used_with(self, cn: Address) -> Container[Address]:
         """Return the home addresses that flows have with this correspondent."""

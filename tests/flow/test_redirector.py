@@ -70,7 +70,7 @@ class History:
         self.flows.remove(entry.flow_id)
         home = entry.home_address
         assert home is not None
-        if home != self.homes.primary and not self.flows.is_used(home):
+        if home != self.homes.primary and home not in self.flows.used:
             self.homes.remove(home)
 
     @property
@@ -183,7 +183,7 @@ def test_an_unknown_method() -> None:
 def test_an_address_that_is_kept_is_for_those_flows_alone() -> None:
     """Page 10: a home address for an application, or for a correspondent."""
     history = History()
-    history.redirector.keeping.append(("calls", lambda entry: entry.flow_information.traits.local_port > 100))
+    history.redirector.keeping["calls"] = lambda entry: entry.flow_information.traits.local_port > 100
     history.homes.add(Address(PRIMARY + 1), kept_for="calls")
     history.next_address += 1
     assert history.open(CNS[0]).home_address == PRIMARY
@@ -200,7 +200,7 @@ def test_for_whom_an_address_is_kept_is_asked_once_however_many_there_are() -> N
     history, asked = History(), []
     for _ in range(9):
         history.open(CNS[0])
-    history.redirector.keeping.append(("calls", lambda entry: bool(asked.append(entry.flow_id))))
+    history.redirector.keeping["calls"] = lambda entry: bool(asked.append(entry.flow_id))
     assert history.open(CNS[0]).home_address not in (None, PRIMARY) and len(asked) == 1
 
 

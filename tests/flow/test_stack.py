@@ -160,7 +160,7 @@ def test_a_pool_is_kept_full() -> None:
     flows = [made.mn.open(made.cn1, CALL) for _ in range(3)]
     assert [flow.wait_ms for flow in flows] == [0, 0, 0]
     made.run(4)
-    unused = [e for e in made.mn.home_addresses if not made.mn.flows.is_used(e.home_address)]
+    unused = [e for e in made.mn.home_addresses if e.home_address not in made.mn.flows.used]
     assert len([e for e in unused if e.home_address != made.mn.primary_home_address]) == 2
     for flow in flows:
         made.mn.close(flow)

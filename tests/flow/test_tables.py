@@ -60,7 +60,7 @@ def test_indexes_and_changes(script: list[tuple[str | bool | None, int, Address,
                 f.flow_id for f in everything if f.home_address == address
             }
             of_it = [f for f in everything if f.home_address == address]
-            assert table.is_used(address) == (address in table.used) == bool(of_it)
+            assert (address in table.used) == bool(of_it)
             for one in CNS:
                 assert {f.flow_id for f in table.of_correspondent(one)} == {
                     f.flow_id for f in everything if f.cn == one and f.home_address is not None
@@ -96,7 +96,7 @@ def test_wrong_calls() -> None:
         FlowMappingTable()[1]
     for number in range(2, 3001):
         table.add(flow(number, CNS[0], local_port=number))
-    with pytest.raises(ProtocolMisuse, match=r"open flows: 1, 2, .*, 39, 40, 2960 more$") as caught:
+    with pytest.raises(ProtocolMisuse, match=r"open flows: 1, 2, .*, 39, 40 and 2960 more$") as caught:
         table[0]
     assert len(str(caught.value)) < 300
 

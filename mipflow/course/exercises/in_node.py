@@ -131,7 +131,7 @@ class InNode:
         running = {each.flow_id for each in flows}
         ended = [flow_id for flow_id in self._waiting if flow_id not in running]
         nameless = [each.home_address for each in homes if each.home_address not in self._names]
-        had = [address for address in nameless if not flows.is_used(address)]
+        had = [address for address in nameless if address not in flows.used]
         for flow_id, address in zip(ended, had, strict=False):
             self._names[address] = self._waiting.pop(flow_id)
 

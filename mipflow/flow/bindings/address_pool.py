@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from mipflow.arguments import SECONDS, fits, whole
+from mipflow.arguments import SECONDS, check, whole
 from mipflow.errors import FunctionFailed, ProtocolMisuse, shown
 from mipflow.flow.bindings.stateless import Allocation
 from mipflow.flow.redirector import DataFlowRedirector
@@ -88,9 +88,8 @@ class AddressPool:
         self, node: MobileNode, binder: BindsFlows, redirector: DataFlowRedirector, allocation: Allocation, size: int,
         hold_down_s: float,
     ) -> None:  # fmt: skip
-        if not (fits(size, whole(0, MOST_AHEAD)) and fits(hold_down_s, SECONDS)):
-            given = f"pool={shown(size)}, hold_down_s={shown(hold_down_s)}"
-            raise ProtocolMisuse(f"{given}; expected zero or more, a pool of {MOST_AHEAD} at most", (size, hold_down_s))
+        check(whole(0, MOST_AHEAD), pool=size)
+        check(SECONDS, hold_down_s=hold_down_s)
         self._node, self._binder, self._clock = node, binder, node.clock
         self._redirector, self._homes, self._flows = redirector, redirector.homes, redirector.flows
         self.allocation = allocation
@@ -162,7 +161,7 @@ class AddressPool:
         enters the table, where flows are given it, once the home agent holds it.
         """
         if self._node.registered_at_home(self._homes.primary) is not None:
-            for name, _ in [*self._redirector.keeping]:
+            for name in [*self._redirector.keeping]:
                 under_way = name in [request.kept_for for request in (*self._requests, *self._ahead.values())]
                 if not under_way and name not in self._homes.kept:
                     self._ask(Request(name))
@@ -245,12 +244,16 @@ class AddressPool:
 
     def taken(self, home_address: Address) -> None:
         """Take note that a flow has got an address of the table."""
-        since = self._idle.pop(home_address, None)
-        if since is not None and since != self._clock.now:
-            self._idle_ns += self._clock.now - since
-            self._used += 1
+        self._used += self._idle_no_more(home_address) > 0
+
+    def _idle_no_more(self, home_address: Address) -> int:
+        """Count an address as unused no longer, and free it no more; return for how long it was unused, in nanoseconds.
+        """
+        idle_ns = self._clock.now - self._idle.pop(home_address, self._clock.now)
+        self._idle_ns += idle_ns
         if home_address in self._resting:
             self._resting.pop(home_address).stop()
+        return idle_ns
 
     def collided(self, home_address: Address) -> bool:
         """Never use an address again that somebody at home has; return True if another try is worth it."""
@@ -277,9 +280,7 @@ class AddressPool:
         if home_address not in self._homes:
             return
         self._node.record(self._homes.remove(home_address))
-        if home_address in self._resting:
-            self._resting.pop(home_address).stop()
-        self._idle_ns += self._clock.now - self._idle.pop(home_address, self._clock.now)
+        self._idle_no_more(home_address)
 
     # --- freeing (page 14) -------------------------------------------------------------------------------------------
 
@@ -292,13 +293,12 @@ class AddressPool:
     def left(self, home_address: Address) -> None:
         """Take note that a flow does not have this address any more."""
         entry, is_further = self._homes.get(home_address), home_address != self._homes.primary
-        if entry is not None and is_further and not entry.kept_for and not self._flows.is_used(home_address):
+        if entry is not None and is_further and not entry.kept_for and home_address not in self._flows.used:
             self._idle.setdefault(home_address, self._clock.now)
 
     def lead(self, home_address: Address, former: Address) -> None:
         """Count an address as the primary, and the former one as a further address, which may have no flow."""
-        now = self._clock.now
-        self._idle_ns += now - self._idle.pop(home_address, now)
+        self._idle_no_more(home_address)
         self.left(former)
 
     def free_unused(self) -> None:
@@ -352,8 +352,7 @@ class AddressPool:
         """Free an address, and keep none in its place. Raises ProtocolMisuse as `free` does."""
         name = self.kept_for(home_address)
         self.free(home_address)
-        keeping = self._redirector.keeping
-        keeping[:] = [(each, is_for) for each, is_for in keeping if each != name or not name]
+        self._redirector.keeping.pop(name, None)
         self.fill()
 
     def ended(self, home_address: Address) -> None:

@@ -111,7 +111,7 @@ class FlowBinder(Listener):
             self.bind_anew(home_address, entry)
             return False
         is_at_home_agent = self.flows.as_one or self.flows.takes_tunnel(home_address, entry.cn)
-        if registered != care_of and is_at_home_agent and not self.handovers.are_said:
+        if registered != care_of and is_at_home_agent and self.handovers.says is None:
             self.handovers.bind_home(home_address, care_of)
             return entry.ready  # else the home agent would drop what comes from there (RFC 6275 section 10.4.5)
         return True
@@ -122,7 +122,7 @@ class FlowBinder(Listener):
         if care_of is None or not is_optimising or self.handovers.waits_for_home(home_address, entry.cn):
             return
         binding = self._registrar.list.get((entry.cn, home_address))
-        differs = binding is not None and binding.care_of_address != care_of and not self.handovers.are_said
+        differs = binding is not None and binding.care_of_address != care_of and self.handovers.says is None
         if binding is None or differs or binding.state is State.DELETING:
             self._registrar.register_correspondent(entry.cn, home_address, care_of)
         else:
@@ -176,18 +176,17 @@ class FlowBinder(Listener):
 
     def keep_home_address(self, name: str, is_for: Callable[[FlowMappingEntry], bool]) -> None:
         """See `FlowMobileNode.keep_home_address`."""
-        if name in [known for known, _ in self.redirector.keeping]:
+        if name in self.redirector.keeping:
             raise ProtocolMisuse(f"name={name!r}; expected one under which no home address is kept yet", name)
-        self.redirector.keeping.append((name, is_for))
+        self.redirector.keeping[name] = is_for
         self.pool.fill()
 
     def when_kept(self, name: str) -> Callable[[Callable[[Address], None]], None]:
         """Return a function that takes a callback and calls it with the home address kept under this name once that is
         bound, at once where it is. Raises ProtocolMisuse for a name under which none is kept.
         """
-        known = [each for each, _ in self.redirector.keeping]
-        if name not in known:
-            kept = ", ".join(map(shown, known)) or "none, call keep_home_address first"
+        if name not in self.redirector.keeping:
+            kept = ", ".join(map(shown, self.redirector.keeping)) or "none, call keep_home_address first"
             raise ProtocolMisuse(f"to={shown(name)}; expected a name under which a home address is kept: {kept}", name)
 
         def tell(callback: Callable[[Address], None]) -> None:
@@ -278,11 +277,10 @@ class FlowBinder(Listener):
         home_address = entry.home_address
         if not entry.home_registration:
             self.shared.registration_changed(entry)
-        is_at_home = entry.home_registration and home_address in self._node.addresses
-        if self.pool.continue_freeing(home_address) or is_at_home:
+            if not self.pool.continue_freeing(home_address):
+                self._correspondent_changed(entry)
             return
-        if not entry.home_registration:
-            self._correspondent_changed(entry)
+        if self.pool.continue_freeing(home_address) or home_address in self._node.addresses:
             return
         if entry.registered is not None:
             if self._is_decided(home_address, int(self._registrar.machine.awaits_prefixes)):
@@ -328,8 +326,7 @@ class FlowBinder(Listener):
             return
         waiting = list(self.flows.of_home_address(home_address))
         for flow in waiting:
-            flow.ready = False
-            self.record(self.flows.change(flow, home_address=None, registered_at_ha=None))
+            self.record(self.flows.strip(flow))
         one_address = self.redirector.rules.one_address
         again = self.pool.collided(home_address) and not one_address
         for flow in waiting:

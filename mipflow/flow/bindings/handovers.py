@@ -27,22 +27,9 @@ address, care-of address), in order. Called with the flow that is to move, where
 """
 
 
-class PlacesHomes(Protocol):
-    """Says where home addresses are bound at the home agent (page 13)."""
-
-    @property
-    def home_follows(self) -> bool:
-        """True where a home binding goes with its flow."""
-
-    def home_interface(self, kept_for: str = "") -> Interface | None:
-        """Return the interface at which a home address is to be bound; None where its flow decides."""
-
-    def bind_home_addresses(self, interface: Interface) -> None:
-        """Bind what is to be bound at an interface that has a care-of address."""
-
-
-class ChoosesNetworks(PlacesHomes, Protocol):
-    """Chooses the network of each flow (page 12)."""
+class ChoosesNetworks(Protocol):
+    """Chooses the network of each flow (page 12), and says where home addresses are bound at the home agent (page 13).
+    """
 
     @property
     def policies(self) -> object | None:
@@ -63,6 +50,16 @@ class ChoosesNetworks(PlacesHomes, Protocol):
     def rescue(self, interface: Interface) -> None:
         """Select networks for flows whose interface is down, now that another one has a care-of address."""
 
+    @property
+    def home_follows(self) -> bool:
+        """True where a home binding goes with its flow."""
+
+    def home_interface(self, kept_for: str = "") -> Interface | None:
+        """Return the interface at which a home address is to be bound; None where its flow decides."""
+
+    def bind_home_addresses(self, interface: Interface) -> None:
+        """Bind what is to be bound at an interface that has a care-of address."""
+
 
 class Handovers:
     """Moves the flows of `node`. proceed: does the next thing that a flow needs, such as telling its correspondent;
@@ -75,16 +72,11 @@ class Handovers:
         proceed: Callable[[FlowMappingEntry], None], says: Says | None,
     ) -> None:  # fmt: skip
         self._node, self._registrar, self._record = node, node.registrar, node.record
-        self._flows, self._pool, self._networks, self._proceed, self._says = flows, pool, networks, proceed, says
+        self._flows, self._pool, self._networks, self._proceed, self.says = flows, pool, networks, proceed, says
         self.after_home: dict[Address, list[tuple[Address, Address]]] = {}
         """Home address -> correspondents that `says` has told, and what, once the home agent has answered."""
         self._follow_home: set[tuple[Address | None, Address]] = set()
         """(home address, correspondent) whose correspondent binding waits for the home binding to move first."""
-
-    @property
-    def are_said(self) -> bool:
-        """True where a function says what a handover is."""
-        return self._says is not None
 
     def waits_for_home(self, home_address: Address, cn: Address) -> bool:
         """Return True for a correspondent binding that waits for the home binding."""
@@ -114,8 +106,8 @@ class Handovers:
         care_of = self._node.care_of_address(interface)
         if entry.home_address in self._node.addresses:
             raise ProtocolMisuse(f"flow {entry.flow_id} is at home and has no binding to move; leave home first", entry)
-        if self._says is not None:
-            return self._move_as_said(entry, interface, care_of)
+        if self.says is not None:
+            return self._move_as_said(self.says, entry, interface, care_of)
         together = self._flows.sharing(entry)
         ids = [other.flow_id for other in together]
         if alone and len(ids) > 1:
@@ -126,19 +118,18 @@ class Handovers:
         for other in together:
             other.requested = interface  # what policies of a higher priority may overrule
         follows = self._networks.home_follows if home_follows is None else home_follows
-        self._move(together, interface, care_of, follows or self._flows.as_one)
+        self._move(together, interface, care_of, follows)
         return ids
 
-    def _move_as_said(self, entry: FlowMappingEntry, interface: str, care_of: Address) -> list[int]:
+    def _move_as_said(self, says: Says, entry: FlowMappingEntry, interface: str, care_of: Address) -> list[int]:
         """Have a learner's function say which rows change and which updates are sent, and do no more than that.
 
         An update to a correspondent that follows one to the home agent about the same home address waits for its
         answer: the test of the home address goes where the home agent's row says.
         """
         self._node.decided("handover", f"{flows_named([entry.flow_id])} to move to {interface}")
-        assert self._says is not None
         try:
-            rows, updates = self._says(entry, care_of, self._flows)
+            rows, updates = says(entry, care_of, self._flows)
             names = {each.address: name for name, each in self._node.interfaces.items()}
             if strange := [where for where in rows.values() if where not in names]:
                 raise FunctionFailed(f"{strange[0]} is no care-of address of this node", strange[0])
@@ -206,8 +197,8 @@ class Handovers:
 
     def move(self, entry: FlowMappingEntry, interface: str) -> None:
         """Move a flow and those of the same binding, as a policy says and nobody has asked for."""
-        care_of, follows = self._node.interfaces[interface].address, self._networks.home_follows
-        self._move(self._flows.sharing(entry), interface, care_of, follows or self._flows.as_one)
+        care_of = self._node.interfaces[interface].address
+        self._move(self._flows.sharing(entry), interface, care_of, self._networks.home_follows)
 
     def _move(self, together: Sequence[FlowMappingEntry], name: str, care_of: Address | None, follows: bool) -> None:
         """Select a network for flows, and register what follows from that, one (home address, correspondent) after the
@@ -218,7 +209,7 @@ class Handovers:
         for entry in {(other.home_address, other.cn): other for other in together}.values():
             home_address = entry.home_address
             self._follow_home.discard((home_address, entry.cn))
-            goes_first = follows or self._takes_tunnel(entry)
+            goes_first = follows or self._flows.as_one or self._takes_tunnel(entry)
             if goes_first and home_address and care_of and not self._is_placed(home_address, care_of):
                 self.bind_home(home_address, care_of)
                 if self._registrar.machine.takes_home_test(entry.cn, home_address):

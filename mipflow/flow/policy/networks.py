@@ -256,7 +256,7 @@ class NetworkChooser:
         A home agent with one tunnel for each care-of address may stay with the old one when a home address moves to a
         care-of address that is new to it.
         """
-        anchored = [name.removeprefix(ANCHOR) for name, _ in self._redirector.keeping if name.startswith(ANCHOR)]
+        anchored = [name.removeprefix(ANCHOR) for name in self._redirector.keeping if name.startswith(ANCHOR)]
         usable = {name: each.is_usable for name, each in self._node.interfaces.items()}
         if interface.name in self.home_bindings.lacking(anchored, usable):
             self._moves.keep_home_address(ANCHOR + interface.name, lambda flow: False)

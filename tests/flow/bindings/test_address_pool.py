@@ -206,10 +206,16 @@ def test_an_address_that_is_kept_for_somebody_costs_neither_pool_nor_hold_down()
     assert call.home_address == SECOND in homes(w) and w.mn.pool.cost == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("pool", "hold_down_s"), [(-1, 0.0), (0, -0.1)])
-def test_less_than_nothing_is_no_pool(pool: int, hold_down_s: float) -> None:
-    with pytest.raises(ProtocolMisuse, match=f"pool={pool}, hold_down_s={hold_down_s}; expected zero or more"):
-        world(pool=pool, hold_down_s=hold_down_s)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"pool": -1}, "pool=-1; expected an integer from 0 to 1000"),
+        ({"hold_down_s": -0.1}, "hold_down_s=-0.1; expected a number of seconds from 0"),
+    ],
+)
+def test_less_than_nothing_is_no_pool(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ProtocolMisuse, match=words):
+        world(**wrong)
 
 
 # --- what a hold-down spares -----------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tests.mip6.worlds import world
 
 CALL = mf.apps.Voice()
 READING = set(
-    "as_one check_free collide entered find free get given_back groups_in_the_way is_used kept listed name named "
+    "as_one check_free collide entered find free get given_back groups_in_the_way kept listed name named "
     "of_binding of_correspondent of_group of_home_address of_pair primary sharing taken takes_tunnel used "
     "used_with".split()
 )
