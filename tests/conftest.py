@@ -207,7 +207,8 @@ def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def jupyter_server(served_folder: Path) -> Iterator[str]:
     """Return the address (http://127.0.0.1:port) of a JupyterLab that `mipflow lab` serves without a token.
 
-    It works on a copy of labs/, so that running a notebook changes no file of the repository.
+    It works on a copy of labs/, so that running a notebook changes no file of the repository. Nothing is saved but by
+    those who save: a slow test would take longer than JupyterLab waits before it does so by itself.
     """
     with serving(served_folder) as (address, _):
         yield address
@@ -231,6 +232,9 @@ def serving(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         "IPYTHONDIR": str(folder / "ipython"),
         "PYTHONPATH": str(REPOSITORY),
     }
+    settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "docmanager-extension"
+    settings.mkdir(parents=True)
+    (settings / "plugin.jupyterlab-settings").write_text('{"autosave": false}')
     port = _free_port()
     log = folder / "log"
     with log.open("w") as output:

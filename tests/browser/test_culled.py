@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.browser.learner import Learner, watched
+from tests.browser.learner import Learner, save, watched
 from tests.browser.test_lab07 import ONE_FLOW
 from tests.conftest import new_context, serving
 
@@ -23,10 +23,10 @@ def opened(context: Any, address: str) -> Iterator[Any]:
         context.request.delete(f"{kernels}/{kernel['id']}")
     page = context.new_page()
     page.goto(f"{address}/lab/tree/labs/{NAME}.ipynb?reset")
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu-item").filter(has_text="Run All Cells").first.click()
-    page.get_by_role("button", name="Make the file to hand in").wait_for(timeout=90_000)
+    page.get_by_role("button", name="Make the file to hand in").wait_for()
     yield page
     page.close(run_before_unload=False)
 
@@ -41,9 +41,8 @@ def test_a_server_that_is_killed_takes_nothing_along(browser_page: Any, tmp_path
         learner.predict('ask("07")', "b.  H@2")
         learner.write("def assign(", ONE_FLOW)
         learner.run('check("7.3").points').get_by_text("flow alone decided").wait_for()
-        page.keyboard.press("Control+s")
+        save(page)
         hand = learner.cell('hand_in("07")')
-        page.wait_for_timeout(1500)
         hand.get_by_role("button", name="Make the file to hand in").click()
         with page.expect_download() as download:
             hand.get_by_role("link", name="Download 4711-lab07.zip").click()
