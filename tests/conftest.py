@@ -6,6 +6,7 @@ MIPFLOW_REQUIRE_ALL=1, as in .ci/run, no test may be skipped: what would be is a
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -93,6 +94,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: (item.get_closest_marker("xdist_group") is None, item.path not in slow))
+
+
+def pytest_collection_finish() -> None:
+    """Leave ten thousand tests and their modules out of each search for garbage: a worker keeps them to its end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
