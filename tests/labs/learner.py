@@ -38,6 +38,10 @@ def tried(*numbers: str) -> None:
 
 
 def verdict(number: str, answer: Any, student: Student = Student()) -> Verdict:  # noqa: B008
-    """The verdict on an answer, without the copy of the process in which a check tries it first."""
+    """The verdict on an answer, without the copy of the process in which a check tries it first. It is printed, for a
+    failure that nobody watched.
+    """
     with patch.object(apart, "why_not", return_value=""):
-        return judged(exercise(number), answer, student)[0]
+        found = judged(exercise(number), answer, student)[0]
+    print(found)
+    return found
