@@ -21,6 +21,8 @@ from mipflow.course.source import exercises_of
 from mipflow.errors import Stopped
 from mipflow.flow.learner import guard as learner
 from mipflow.lab.replay.play import replay
+from mipflow.node.node import Node
+from mipflow.sim.meter import Meter
 from mipflow.sim.network import Network
 from mipflow.sim.trace import Trace
 from tests.lab.frames import OFFICE
@@ -117,8 +119,8 @@ def test_interrupts_in_the_middle_of_chosen_events_change_nothing(
 ) -> None:
     """Methods between a change of a table and its record, or between a loss and its account."""
     world, stops = busy_world(), 0
-    for method in ("changed", "dropped"):
-        interrupting(monkeypatch, Trace, method, lambda count: count % 3 == 0)
+    for owner, method in ((Node, "record"), (Meter, "dropped")):
+        interrupting(monkeypatch, owner, method, lambda count: count % 3 == 0)
     while world.now < END_S:
         stops += stop.during(lambda: world.run(END_S - world.now)) is not None
     assert stops >= 50
