@@ -275,15 +275,11 @@ def test_four_ticks_are_the_fewest_for_clean_lanes() -> None:
 
 
 def test_ticks_sort_the_packets_anew() -> None:
-    from time import process_time
-
     form = LAB.play(Student())
     boxes, said = form.children[1].children, form.children[2]
     assert "1 tick, 2 lanes." in said.value
     for box in boxes:
-        begun = process_time()
         box.value = box.description in LAB.FIELDS
-        assert process_time() - begun < 0.5
     assert "4 ticks, 6 lanes. One lane for each shape" in said.value and "None of these ticks can be left out" in said.value
     boxes[5].value = True
     assert "Can you do it with fewer" in said.value and "0 in every packet" in said.value
