@@ -97,8 +97,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Leave ten thousand tests and their modules out of each search for garbage, and look seldom through all that lives:
-    a worker keeps its tests to the end, and worlds, labs and pages for most of its time.
+    """Leave ten thousand tests and their modules out of each search for garbage, and look seldom through all that
+    lives: a worker keeps its tests to the end, and worlds, labs and pages for most of its time.
     """
     gc.collect()
     gc.freeze()

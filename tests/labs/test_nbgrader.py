@@ -1,7 +1,7 @@
 """A class with nbgrader, for lab 05: what is released, what it earns, and what comes back.
 
-`python -m tests.labs.nbgrader_round` does the same with all labs; tests/docs/test_teaching.py goes through an assignment
-of lab 07 as the page for teachers prints it.
+`python -m tests.labs.nbgrader_round` does the same with all labs; tests/docs/test_teaching.py goes through an
+assignment of lab 07 as the page for teachers prints it.
 """
 
 from __future__ import annotations
