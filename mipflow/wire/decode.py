@@ -79,7 +79,8 @@ def decode_beginning(data: bytes) -> Packet:
     headers are bad or missing.
     """
     with only_wire_errors(UNREADABLE, data):
-        header = _header(bytes(data), is_whole=False)
+        data = bytes(data)
+        header = _header(data, is_whole=False)
         extensions, number, position = _extensions(data, header.nh)
         return Packet(Address(header.src), Address(header.dst), Opaque(number, data[position:]), extensions=extensions)
 

@@ -216,6 +216,7 @@ def dhcpv6_layer(value: Any) -> layers.Layer:
 def decode_dhcpv6(data: bytes) -> Any:
     """Return the message that these octets are. Raises WireError with the reason for anything malformed or unknown."""
     with only_wire_errors("not readable as DHCPv6", data):
+        data = bytes(data)
         form = DhcpMessage.find(data[0] if data else None)
         if len(data) < form.fixed:
             raise WireError(f"a DHCPv6 message of {len(data)} octets; expected at least {form.fixed}", data)

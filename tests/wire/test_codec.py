@@ -23,6 +23,7 @@ from mipflow.wire.address import Address
 from mipflow.wire.captures.capture import read, write
 from mipflow.wire.captures.template import Encoder
 from mipflow.wire.codec import authenticated_part, decode, decode_leniently, encode, encode_mobility, to_scapy
+from mipflow.wire.dhcpv6 import decode_dhcpv6
 from mipflow.wire.forms import ANYWHERE
 from mipflow.wire.packet import (
     TCP,
@@ -685,3 +686,15 @@ assert 'scapy.all' not in sys.modules
         [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert done.stdout == done.stderr == ""
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_octets_of_any_kind_are_read_alike(kind: type) -> None:
+    """A packet is kept, compared and hashed, so it holds bytes, whatever it was read from."""
+    written = encode(one_of_each()[0])
+    for read_, octets in (
+        (decode, written), (decode_leniently, written), (reader.decode_beginning, written),
+        (decode_dhcpv6, bytes.fromhex("01c0ffee 0001 0003 000100")),
+    ):  # fmt: skip
+        given, plain = read_(kind(octets)), read_(octets)
+        assert given == plain and repr(given) == repr(plain)
