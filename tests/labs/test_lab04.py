@@ -54,8 +54,9 @@ VERSIONS = [
 
 
 @pytest.mark.parametrize(("number", "known", "program"), VERSIONS, ids=lambda each: getattr(each, "name", ""))
-@pytest.mark.parametrize("student", [NUMBERS[1], pytest.param(NUMBERS[0], marks=pytest.mark.slow), pytest.param(
-    Student(("31", "32")), marks=pytest.mark.slow)], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "student", [NUMBERS[1], pytest.param(Student(("31", "32")), marks=pytest.mark.slow)], ids=str
+)
 def test_each_wrong_version_reads_what_was_written_for_it(
     number: str, known: Any, program: Any, student: Student
 ) -> None:
