@@ -57,7 +57,7 @@ WITHOUT_TESTS = {
 """Modules that have no test file of their name in the folder of their room; the list may only shrink."""
 MOST_IN_A_NAME = 90
 """Characters of `def` and the name of a test."""
-MOST_LINES = 26760
+MOST_LINES = 26762
 MOST_LINES_OF_THE_CORE = 7838
 MOST_IN_A_ROOM = 12
 NO_OPENINGS = re.compile(r"\s*(what|who|that|those|where|whose)\b", re.IGNORECASE)

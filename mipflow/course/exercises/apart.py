@@ -9,6 +9,7 @@ cannot copy a process, and there the guard has to do.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import linecache
 import os
 import re
@@ -71,6 +72,7 @@ def _endless(name: str, where: str) -> str:
 def _try(work: Callable[[], object], beats: int, written: int) -> None:
     """Work as the copy: tell when a call of the learner's begins and ends, then exit."""
     try:
+        gc.freeze()  # a search for garbage would write to all that the original has, for seconds, in a learner's call
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a stop is meant for the original
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(LONELY_S)
